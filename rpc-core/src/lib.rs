@@ -1,1 +1,5 @@
 //! Skeleton.
+
+pub mod cluster;
+pub mod codec;
+pub mod route;

@@ -1,0 +1,4 @@
+//! From a call's key to the node that owns it.
+
+pub mod key;
+pub mod slot;
