@@ -1,0 +1,3 @@
+//! The pure machines behind a cluster: no I/O, no clocks.
+
+pub mod assign;
