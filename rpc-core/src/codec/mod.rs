@@ -1,4 +1,7 @@
 //! Bytes to meaning and back: JSON-RPC envelopes, arguments, and what JSON must refuse.
 
+pub mod args;
 pub mod envelope;
+pub mod finite;
+mod raw;
 pub mod text;

@@ -22,9 +22,31 @@ pub fn bounded(mut text: String) -> String {
     text
 }
 
+/// Longest name from outside that an error shows, in characters, so that the rest of its text survives the cut.
+const MAX_SHOWN_NAME: usize = 64;
+
+/// A name from outside as an error may show it: its beginning, with control characters escaped.
+pub(super) fn shown(name: &str) -> String {
+    let mut shown: String = name
+        .chars()
+        .take(MAX_SHOWN_NAME)
+        .flat_map(char::escape_debug)
+        .collect();
+    if name.chars().nth(MAX_SHOWN_NAME).is_some() {
+        shown.push_str(CUT);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_shown_short_and_without_control_characters() {
+        assert_eq!(shown("a\n\u{1b}é"), "a\\n\\u{1b}é");
+        assert_eq!(shown(&"é".repeat(65)), format!("{}…", "é".repeat(64)));
+    }
 
     #[test]
     fn short_texts_stay_and_long_ones_are_cut_between_characters() {

@@ -1,0 +1,244 @@
+//! The arguments of one call: read one by one from raw JSON, by name or by position; written by name.
+
+use std::borrow::Cow;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::{Serialize, forward_to_deserialize_any};
+use serde_json::value::RawValue;
+
+use super::finite::{EncodeError, write_json};
+use super::raw::{ObjectFault, Unknown, read_elements, read_members, read_text};
+use super::text::{bounded, shown};
+
+/// Room for the arguments of most calls, in bytes, so that writing them seldom grows the buffer.
+const USUAL_ARGS_BYTES: usize = 256;
+
+/// Why a call's arguments were refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ArgsError {
+    /// The position of the argument at fault, if it is one of the method's.
+    pub argument: Option<usize>,
+    message: String,
+}
+
+impl ArgsError {
+    fn of_call(message: String) -> Self {
+        Self {
+            argument: None,
+            message: bounded(message),
+        }
+    }
+}
+
+/// The raw arguments of one call, each decoded only when asked for.
+#[derive(Clone, Debug)]
+pub struct Args<'a> {
+    names: &'static [&'static str],
+    raw: Vec<Option<&'a RawValue>>,
+}
+
+impl<'a> Args<'a> {
+    /// Reads `params`, the JSON text of an object (arguments by name) or an array (by position, in the order of `names`);
+    /// no bytes at all are no arguments. Arguments may be absent here: [`Args::get`] refuses those that must not be.
+    ///
+    /// # Errors
+    /// [`ArgsError`] for anything else: other JSON, bad JSON or UTF-8, trailing bytes, unknown, doubled or too many
+    /// arguments.
+    pub fn parse(names: &'static [&'static str], params: &'a [u8]) -> Result<Self, ArgsError> {
+        let mut args = Self {
+            names,
+            raw: vec![None; names.len()],
+        };
+        let text = std::str::from_utf8(params)
+            .map_err(|error| ArgsError::of_call(format!("params are not valid UTF-8: {error}")))?;
+        match text.trim_ascii_start().as_bytes().first() {
+            None if text.is_empty() => {}
+            Some(b'{') => args.read_by_name(text)?,
+            Some(b'[') => args.read_by_position(text)?,
+            _ => {
+                return Err(ArgsError::of_call(
+                    "params must be an object (arguments by name) or an array (by position)"
+                        .to_owned(),
+                ));
+            }
+        }
+        Ok(args)
+    }
+
+    fn read_by_name(&mut self, text: &'a str) -> Result<(), ArgsError> {
+        read_members(text, self.names, Unknown::Refuse, &mut self.raw).map_err(
+            |fault| match fault {
+                ObjectFault::Syntax(error) => not_json(&error),
+                ObjectFault::DuplicateKnown(index) => self.fault(index, "is given twice"),
+                ObjectFault::Unknown(name) | ObjectFault::DuplicateUnknown(name) => {
+                    ArgsError::of_call(format!(
+                        "unknown argument `{}`; {}",
+                        shown(&name),
+                        self.signature()
+                    ))
+                }
+                ObjectFault::TooManyUnknown => {
+                    ArgsError::of_call(format!("unknown arguments; {}", self.signature()))
+                }
+            },
+        )
+    }
+
+    fn read_by_position(&mut self, text: &'a str) -> Result<(), ArgsError> {
+        let elements = read_elements(text, self.names.len()).map_err(|error| not_json(&error))?;
+        if elements.count > self.names.len() {
+            return Err(ArgsError::of_call(format!(
+                "too many arguments: {} were given; {}",
+                elements.count,
+                self.signature()
+            )));
+        }
+        for (place, raw) in self.raw.iter_mut().zip(elements.kept) {
+            *place = Some(raw);
+        }
+        Ok(())
+    }
+
+    /// Decodes the argument at this position. An absent one is `None` for an `Option`, as serde has it for a field.
+    ///
+    /// # Errors
+    /// [`ArgsError`] if it is absent and must not be, or is not a `T`.
+    pub fn get<T: Deserialize<'a>>(&self, index: usize) -> Result<T, ArgsError> {
+        match self.raw(index) {
+            Some(raw) => {
+                serde_json::from_str(raw.get()).map_err(|error| self.undecodable(index, &error))
+            }
+            None => T::deserialize(Absent).map_err(|_| self.fault(index, "is missing")),
+        }
+    }
+
+    /// Decodes a text argument, borrowed from the message unless an escape stands in it.
+    ///
+    /// # Errors
+    /// [`ArgsError`] if it is absent or not a string.
+    pub fn text(&self, index: usize) -> Result<Cow<'a, str>, ArgsError> {
+        let raw = self
+            .raw(index)
+            .ok_or_else(|| self.fault(index, "is missing"))?;
+        read_text(raw).map_err(|error| self.undecodable(index, &error))
+    }
+
+    /// As [`Args::text`], but `None` if the argument is absent or `null`.
+    ///
+    /// # Errors
+    /// [`ArgsError`] if it is there and neither `null` nor a string.
+    pub fn optional_text(&self, index: usize) -> Result<Option<Cow<'a, str>>, ArgsError> {
+        match self.raw(index) {
+            None => Ok(None),
+            Some(raw) if raw.get() == "null" => Ok(None),
+            Some(_) => self.text(index).map(Some),
+        }
+    }
+
+    fn raw(&self, index: usize) -> Option<&'a RawValue> {
+        self.raw.get(index).copied().flatten()
+    }
+
+    fn undecodable(&self, index: usize, error: &serde_json::Error) -> ArgsError {
+        self.fault(index, &format!("cannot be decoded: {error}"))
+    }
+
+    fn fault(&self, index: usize, what: &str) -> ArgsError {
+        let name = self.names.get(index).copied().unwrap_or("?");
+        ArgsError {
+            argument: Some(index),
+            message: bounded(format!("argument `{name}` (position {index}) {what}")),
+        }
+    }
+
+    fn signature(&self) -> String {
+        match self.names {
+            [] => "the method takes none".to_owned(),
+            names => format!("the method takes {}: `{}`", names.len(), names.join("`, `")),
+        }
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> ArgsError {
+    ArgsError::of_call(format!("params are not valid JSON: {error}"))
+}
+
+/// Stands in for an argument that was not given: `None` to an `Option`, an error to everything else.
+struct Absent;
+
+impl<'de> Deserializer<'de> for Absent {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("missing"))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_none()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// Writes the arguments of a call as one JSON object, by name.
+#[derive(Clone, Debug)]
+pub struct ArgsWriter {
+    out: Vec<u8>,
+}
+
+impl ArgsWriter {
+    /// No arguments yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut out = Vec::with_capacity(USUAL_ARGS_BYTES);
+        out.push(b'{');
+        Self { out }
+    }
+
+    /// Adds an argument; the caller gives each name once.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if the value has no JSON; the arguments are then as they were.
+    pub fn arg<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        let before = self.out.len();
+        if before > 1 {
+            self.out.push(b',');
+        }
+        self.write(name, value)
+            .inspect_err(|_| self.out.truncate(before))
+    }
+
+    fn write<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        write_json(&mut self.out, name)?;
+        self.out.push(b':');
+        write_json(&mut self.out, value)
+    }
+
+    /// The object's JSON text.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.out.push(b'}');
+        self.out
+    }
+}
+
+impl Default for ArgsWriter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! Writes JSON, and refuses the numbers that JSON does not have: serde_json alone would write `null` for them, and the
+//! other side would read something else than was sent.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+use serde::ser::{self, Serializer};
+
+use super::text::bounded;
+
+/// Why a value has no JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot be written as JSON: {message}")]
+pub struct EncodeError {
+    message: String,
+}
+
+/// The value as compact JSON.
+///
+/// # Errors
+/// [`EncodeError`] if it holds NaN or an infinity, a map whose keys are no text, or refuses to be serialized.
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::with_capacity(128);
+    write_json(&mut out, value)?;
+    Ok(out)
+}
+
+/// Appends the value as compact JSON; on an error, `out` is as it was.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), EncodeError> {
+    let before = out.len();
+    value
+        .serialize(Finite(&mut serde_json::Serializer::new(&mut *out)))
+        .map_err(|error| {
+            out.truncate(before);
+            EncodeError {
+                message: bounded(error.to_string()),
+            }
+        })
+}
+
+/// A serializer, or an open compound of one, that checks every float on its way to the one inside.
+struct Finite<S>(S);
+
+/// A value whose parts are checked too.
+struct Checked<'a, T: ?Sized>(&'a T);
+
+impl<T: Serialize + ?Sized> Serialize for Checked<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(Finite(serializer))
+    }
+}
+
+fn not_finite<E: ser::Error>() -> E {
+    E::custom("not a finite number: JSON has no NaN and no infinity")
+}
+
+macro_rules! forward {
+    ($($method:ident($($name:ident: $kind:ty),*);)*) => {$(
+        fn $method(self $(, $name: $kind)*) -> Result<S::Ok, S::Error> {
+            self.0.$method($($name),*)
+        }
+    )*};
+}
+
+macro_rules! forward_compounds {
+    ($($method:ident($($name:ident: $kind:ty),*) -> $compound:ident;)*) => {$(
+        fn $method(self $(, $name: $kind)*) -> Result<Self::$compound, S::Error> {
+            self.0.$method($($name),*).map(Finite)
+        }
+    )*};
+}
+
+impl<S: Serializer> Serializer for Finite<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Finite<S::SerializeSeq>;
+    type SerializeTuple = Finite<S::SerializeTuple>;
+    type SerializeTupleStruct = Finite<S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Finite<S::SerializeTupleVariant>;
+    type SerializeMap = Finite<S::SerializeMap>;
+    type SerializeStruct = Finite<S::SerializeStruct>;
+    type SerializeStructVariant = Finite<S::SerializeStructVariant>;
+
+    fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            self.0.serialize_f32(value)
+        } else {
+            Err(not_finite())
+        }
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            self.0.serialize_f64(value)
+        } else {
+            Err(not_finite())
+        }
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.0.serialize_some(&Checked(value))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.0.serialize_newtype_struct(name, &Checked(value))
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.0
+            .serialize_newtype_variant(name, index, variant, &Checked(value))
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.0.collect_str(value)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.0.is_human_readable()
+    }
+
+    forward! {
+        serialize_bool(value: bool);
+        serialize_i8(value: i8);
+        serialize_i16(value: i16);
+        serialize_i32(value: i32);
+        serialize_i64(value: i64);
+        serialize_i128(value: i128);
+        serialize_u8(value: u8);
+        serialize_u16(value: u16);
+        serialize_u32(value: u32);
+        serialize_u64(value: u64);
+        serialize_u128(value: u128);
+        serialize_char(value: char);
+        serialize_str(value: &str);
+        serialize_bytes(value: &[u8]);
+        serialize_none();
+        serialize_unit();
+        serialize_unit_struct(name: &'static str);
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
+    }
+
+    forward_compounds! {
+        serialize_seq(len: Option<usize>) -> SerializeSeq;
+        serialize_tuple(len: usize) -> SerializeTuple;
+        serialize_tuple_struct(name: &'static str, len: usize) -> SerializeTupleStruct;
+        serialize_tuple_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
+            -> SerializeTupleVariant;
+        serialize_map(len: Option<usize>) -> SerializeMap;
+        serialize_struct(name: &'static str, len: usize) -> SerializeStruct;
+        serialize_struct_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
+            -> SerializeStructVariant;
+    }
+}
+
+macro_rules! sequences {
+    ($($trait:ident::$element:ident;)*) => {$(
+        impl<C: ser::$trait> ser::$trait for Finite<C> {
+            type Ok = C::Ok;
+            type Error = C::Error;
+
+            fn $element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
+                self.0.$element(&Checked(value))
+            }
+
+            fn end(self) -> Result<C::Ok, C::Error> {
+                self.0.end()
+            }
+        }
+    )*};
+}
+
+sequences! {
+    SerializeSeq::serialize_element;
+    SerializeTuple::serialize_element;
+    SerializeTupleStruct::serialize_field;
+    SerializeTupleVariant::serialize_field;
+}
+
+macro_rules! structs {
+    ($($trait:ident;)*) => {$(
+        impl<C: ser::$trait> ser::$trait for Finite<C> {
+            type Ok = C::Ok;
+            type Error = C::Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), C::Error> {
+                self.0.serialize_field(name, &Checked(value))
+            }
+
+            fn skip_field(&mut self, name: &'static str) -> Result<(), C::Error> {
+                self.0.skip_field(name)
+            }
+
+            fn end(self) -> Result<C::Ok, C::Error> {
+                self.0.end()
+            }
+        }
+    )*};
+}
+
+structs! {
+    SerializeStruct;
+    SerializeStructVariant;
+}
+
+impl<C: ser::SerializeMap> ser::SerializeMap for Finite<C> {
+    type Ok = C::Ok;
+    type Error = C::Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
+        self.0.serialize_key(&Checked(key))
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
+        self.0.serialize_value(&Checked(value))
+    }
+
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), C::Error> {
+        self.0.serialize_entry(&Checked(key), &Checked(value))
+    }
+
+    fn end(self) -> Result<C::Ok, C::Error> {
+        self.0.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[derive(Serialize)]
+    enum Shape {
+        Unit,
+        New(Option<f64>),
+        Tuple(u8, f32),
+        Struct { id: i128, at: f64 },
+    }
+
+    #[derive(Serialize)]
+    struct Wrapped<T>(T);
+
+    /// A map with floats for keys, which no std map can hold.
+    struct FloatKeys(f64);
+
+    impl Serialize for FloatKeys {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map([(self.0, 1)])
+        }
+    }
+
+    #[test]
+    fn numbers_that_json_lacks_are_refused_wherever_they_are() {
+        fn refused<T: Serialize>(value: T) {
+            let mut out = b"before".to_vec();
+            let error = write_json(&mut out, &value).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("not a finite number: JSON has no NaN"),
+                "{error}"
+            );
+            assert_eq!(out, b"before");
+        }
+        refused(f64::NAN);
+        refused(f32::INFINITY);
+        refused(Some(f64::NEG_INFINITY));
+        refused(vec![(1, f64::NAN)]);
+        refused(BTreeMap::from([("a", Wrapped([f32::NAN]))]));
+        refused(Shape::New(Some(f64::NAN)));
+        refused(Shape::Tuple(1, f32::NAN));
+        refused(Shape::Struct {
+            id: 1,
+            at: f64::INFINITY,
+        });
+        refused(FloatKeys(f64::NAN));
+    }
+
+    #[test]
+    fn everything_else_is_as_serde_json_writes_it() {
+        fn same<T: Serialize>(value: T) {
+            assert_eq!(to_json(&value), Ok(serde_json::to_vec(&value).unwrap()));
+        }
+        same((1.5_f32, -0.0, 5e-324, 1e308, 'é', "\u{1}\"", ()));
+        same((
+            i128::MIN,
+            u128::MAX,
+            None::<u8>,
+            std::net::Ipv6Addr::LOCALHOST,
+        ));
+        same(
+            RawValue::from_string("{\"big\": 123456789012345678901234567890.50}".to_owned())
+                .unwrap(),
+        );
+        same([
+            Shape::Unit,
+            Shape::New(None),
+            Shape::Tuple(1, 0.5),
+            Shape::Struct { id: 7, at: 1.0 },
+        ]);
+        same(FloatKeys(0.5));
+        same(BTreeMap::from([(1, true), (-1, false)]));
+    }
+
+    #[test]
+    fn maps_without_text_for_keys_are_refused() {
+        assert!(to_json(&BTreeMap::from([((1, 2), 3)])).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn floats_are_written_if_and_only_if_they_are_finite(value in any::<f64>()) {
+            match to_json(&[value]) {
+                Ok(json) => prop_assert_eq!(json, serde_json::to_vec(&[value]).unwrap()),
+                Err(_) => prop_assert!(!value.is_finite()),
+            }
+        }
+    }
+}
