@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::Drained;
 use super::backoff::{Backoff, LogGate};
@@ -82,7 +82,7 @@ pub(super) async fn run<A: Accept>(
         }
     }
     drop(listener);
-    let drained = drain(&table, limits.drain_time).await;
+    let drained = drain(&table, limits.drain_time, sweep).await;
     drop(at_end);
     drained
 }
@@ -109,18 +109,78 @@ fn refuse(stream: TcpStream, log: &mut LogGate) {
     let _ = stream.shutdown(Shutdown::Write);
 }
 
-async fn drain(table: &Table, limit: Duration) -> Drained {
+/// Waits for the requests in flight, while the sweep goes on: a peer that reads no answer ends early.
+async fn drain(table: &Table, limit: Duration, mut sweep: Interval) -> Drained {
     let busy = table.drain();
-    let cut = match timeout(limit, table.emptied()).await {
-        Ok(()) => 0,
-        Err(_) => table.cut_all(),
+    let deadline = Instant::now() + limit;
+    let cut = loop {
+        tokio::select! {
+            biased;
+            () = table.emptied() => break 0,
+            () = sleep_until(deadline) => break table.cut_all(),
+            _ = sweep.tick() => table.sweep(sweep.period()),
+        }
     };
     if cut > 0 {
         tracing::warn!(cut, "requests were cut off at shutdown");
+        // What does not leave now is blocking its thread, and its task sees the order when it stops that.
         let _ = timeout(CUT_TIME, table.emptied()).await;
     }
     Drained {
         finished: busy.saturating_sub(cut),
         cut,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Accept, run};
+    use crate::listener::Limits;
+    use axum::Router;
+    use rustix::io::Errno;
+    use std::io;
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Fails in every way there is before each connection.
+    struct Faulty {
+        listener: TcpListener,
+        faults: Vec<Errno>,
+    }
+
+    impl Accept for Faulty {
+        async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+            match self.faults.pop() {
+                Some(fault) => Err(fault.into()),
+                None => self.listener.accept().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_accept_never_ends_the_loop() -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let faults = vec![
+            Errno::CONNABORTED,
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::PROTO,
+            Errno::PERM,
+        ];
+        let faulty = Faulty { listener, faults };
+        let limits = Limits::default();
+        let loop_task = tokio::spawn(run(faulty, Router::new(), limits, std::future::pending()));
+        let mut client = TcpStream::connect(addr).await?;
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await?;
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await?;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        assert!(!loop_task.is_finished());
+        Ok(())
     }
 }

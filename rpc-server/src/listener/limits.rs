@@ -64,7 +64,7 @@ pub struct Limits {
     pub max_uri_bytes: usize,
     /// Connections at once: the smaller of [`MAX_CONNECTIONS`] and three quarters of the files this process
     /// may open (`RLIMIT_NOFILE`), the last quarter being for its own calls, logs and stores. For a moment,
-    /// while others are being closed to make room, a sixteenth more.
+    /// while others are being closed to make room, a sixteenth (at least 16) more.
     pub max_connections: usize,
 }
 

@@ -16,9 +16,12 @@ use super::limits::Limits;
 /// when room is needed, so that a flood of connects does not look at every connection each time.
 const EVICTION_SHARE: usize = 16;
 
-/// After a search that found nobody to make room, the next search waits this many milliseconds; new
-/// connections are refused meanwhile. Bounds the cost of a flood while every connection is busy.
-const SEARCH_PAUSE_MS: u64 = 5;
+/// As many may always: closing takes a turn of the scheduler, in which several more may connect.
+const LEAST_SHARE: usize = 16;
+
+/// After a search that found nobody to make room, the next one waits a millisecond for so many connections;
+/// new ones are refused meanwhile. Bounds the cost of a flood of connects while everyone is busy.
+const SEARCHED_PER_MS: usize = 2048;
 
 pub(super) struct Table {
     limits: Limits,
@@ -165,7 +168,7 @@ impl Inner {
         self.leaving_next.truncate(share(limit));
         self.leaving_next.reverse();
         if self.leaving_next.is_empty() {
-            self.no_search_before = now + SEARCH_PAUSE_MS;
+            self.no_search_before = now + (self.connections.len() / SEARCHED_PER_MS) as u64;
         }
         self.pop_waiting()
     }
@@ -181,7 +184,7 @@ impl Inner {
 }
 
 fn share(limit: usize) -> usize {
-    (limit / EVICTION_SHARE).max(1)
+    (limit / EVICTION_SHARE).max(LEAST_SHARE)
 }
 
 /// A connection's place in the table, given back on drop.
