@@ -1,0 +1,244 @@
+//! What a provider can know about the call it serves, and what nested calls inherit from it.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pin_project_lite::pin_project;
+
+use super::{CallId, Deadline, Path};
+use crate::cluster::NodeId;
+use crate::error::RpcError;
+use crate::route::slot::Slot;
+use crate::service::MethodDescriptor;
+
+thread_local! {
+    // A future is polled on one thread at a time, and the value is swapped in for the length of one poll only.
+    static CURRENT: Cell<Option<Context>> = const { Cell::new(None) };
+}
+
+/// The surroundings of a running call: its deadline, its place in a chain of calls, its slot.
+///
+/// Calls made while it is current are nested in it: they end by its deadline and count towards the depth cap. It is current
+/// during every poll of the provider's future; a task that the provider spawns has it only through [`Context::scope`].
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    // None until somebody asks: reading the clock costs as much as a whole local call.
+    deadline: Option<Deadline>,
+    default_wait: Option<Duration>,
+    method: Option<&'static MethodDescriptor>,
+    ancestors: Path,
+    slot: Option<Slot>,
+    epoch: u64,
+    node: Option<NodeId>,
+    id: Option<CallId>,
+    trace: Option<Bytes>,
+}
+
+impl Context {
+    /// The context of the running call; `None` outside of one.
+    pub fn current() -> Option<Self> {
+        CURRENT.with(|cell| {
+            let mut current = cell.take();
+            if let Some(context) = &mut current {
+                context.settle();
+            }
+            let answer = current.clone();
+            cell.set(current);
+            answer
+        })
+    }
+
+    /// Runs `future` with this context current, so that its calls are nested in the same call; for tasks a provider spawns.
+    pub fn scope<F: Future>(self, future: F) -> Scope<F> {
+        Scope { context: Some(self), future }
+    }
+
+    /// When the caller stops waiting.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline.unwrap_or_else(|| Deadline::after(self.default_wait.unwrap_or(super::deadline::DEFAULT_DEADLINE)))
+    }
+
+    /// The method running; `None` in a scope that only sets a deadline.
+    pub fn method(&self) -> Option<&'static MethodDescriptor> {
+        self.method
+    }
+
+    /// The slot of the call's key; `None` for a method without one.
+    pub fn slot(&self) -> Option<Slot> {
+        self.slot
+    }
+
+    /// The slot's epoch when the call entered: the fencing token for writes to a store outside. 0 without a slot.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The node that runs the provider; `None` for a client of a local value.
+    pub fn node(&self) -> Option<&NodeId> {
+        self.node.as_ref()
+    }
+
+    /// The call's id; `None` for a call from this very node.
+    pub fn call_id(&self) -> Option<CallId> {
+        self.id
+    }
+
+    /// The calls waiting for this one, outermost first.
+    pub fn ancestors(&self) -> &Path {
+        &self.ancestors
+    }
+
+    /// The W3C `traceparent` that the call came with.
+    pub(crate) fn trace(&self) -> Option<&Bytes> {
+        self.trace.as_ref()
+    }
+
+    /// The path of a call made from here.
+    pub(crate) fn path_of_nested(&self) -> Result<Path, RpcError> {
+        match self.method {
+            Some(method) => self.ancestors.nest(method.full_name),
+            None => Ok(self.ancestors.clone()),
+        }
+    }
+
+    /// The deadline if it is known already, without reading the clock.
+    pub(crate) fn known_deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    /// Fixes the deadline now if it is not fixed yet.
+    pub(crate) fn settle(&mut self) -> Deadline {
+        let deadline = self.deadline();
+        self.deadline = Some(deadline);
+        deadline
+    }
+
+    /// The same context for a call that is to run to its end: with the longest deadline there is.
+    pub(crate) fn detached(mut self) -> Self {
+        self.deadline = Some(Deadline::after(super::deadline::MAX_DEADLINE));
+        self
+    }
+
+    /// Runs `body` with this context current, and takes back what `body` made of it.
+    pub(crate) fn enter<R>(context: &mut Option<Self>, body: impl FnOnce() -> R) -> R {
+        let restore = Restore { outer: CURRENT.replace(context.take()), inner: context };
+        let answer = body();
+        drop(restore);
+        answer
+    }
+}
+
+/// Puts the outer context back, also when a poll unwinds.
+struct Restore<'a> {
+    outer: Option<Context>,
+    inner: &'a mut Option<Context>,
+}
+
+impl Drop for Restore<'_> {
+    fn drop(&mut self) {
+        *self.inner = CURRENT.replace(self.outer.take());
+    }
+}
+
+/// Builds the context of one call, for the two sides that run providers.
+#[derive(Debug, Default)]
+pub(crate) struct ContextBuilder(Context);
+
+impl ContextBuilder {
+    pub(crate) fn new(method: &'static MethodDescriptor, ancestors: Path) -> Self {
+        Self(Context { method: Some(method), ancestors, ..Context::default() })
+    }
+
+    pub(crate) fn deadline(mut self, deadline: Option<Deadline>, default_wait: Duration) -> Self {
+        self.0.deadline = deadline;
+        self.0.default_wait = Some(default_wait);
+        self
+    }
+
+    pub(crate) fn slot(mut self, slot: Option<Slot>, epoch: u64) -> Self {
+        self.0.slot = slot;
+        self.0.epoch = epoch;
+        self
+    }
+
+    pub(crate) fn node(mut self, node: Option<NodeId>) -> Self {
+        self.0.node = node;
+        self
+    }
+
+    pub(crate) fn origin(mut self, id: Option<CallId>, trace: Option<Bytes>) -> Self {
+        self.0.id = id;
+        self.0.trace = trace;
+        self
+    }
+
+    pub(crate) fn build(self) -> Context {
+        self.0
+    }
+}
+
+/// Runs `future`, whose calls must all be done within `wait` from now, or by the deadline of the surrounding call if that is
+/// earlier. Outside of any call this is how to give a call a deadline other than the default.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use rpc_core::call::with_deadline;
+/// # async fn example<C: Future<Output = ()>>(call: C) {
+/// with_deadline(Duration::from_millis(200), call).await;
+/// # }
+/// ```
+pub fn with_deadline<F: Future>(wait: Duration, future: F) -> Scope<F> {
+    let mut context = Context::current().unwrap_or_default();
+    context.deadline = Some(Deadline::after(wait).or_earlier(context.known_deadline()));
+    context.scope(future)
+}
+
+pin_project! {
+    /// A future with a [`Context`] of its own.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Scope<F> {
+        context: Option<Context>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Scope<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let future = this.future;
+        Context::enter(this.context, || future.poll(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deadline_is_inherited_and_never_extended() {
+        assert!(Context::current().is_none());
+        with_deadline(Duration::from_millis(50), async {
+            let outer = Context::current().expect("in scope").deadline();
+            with_deadline(Duration::from_secs(5), async {
+                assert_eq!(Context::current().expect("in scope").deadline(), outer);
+            })
+            .await;
+        })
+        .await;
+        assert!(Context::current().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_poll_that_unwinds_leaves_no_context_behind() {
+        let scope = Context::default().scope(async { panic!("a provider's panic") });
+        assert!(tokio::spawn(scope).await.is_err());
+        assert!(Context::current().is_none());
+    }
+}

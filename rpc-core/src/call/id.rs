@@ -1,0 +1,94 @@
+//! Call ids: a session's random number, a sequence in it, and what the session has every answer to.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The name of one call, the same through every retry and hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallId {
+    /// Random per client runtime; knowing it is what entitles to cancel the call.
+    pub session: u64,
+    /// The how-manieth call of the session, from 1.
+    pub sequence: u64,
+    /// The session has the answer of every call up to this sequence.
+    pub acked: u64,
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}-{}-{}", self.session, self.sequence, self.acked)
+    }
+}
+
+/// The text is no call id.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a call id: it looks like 00c0ffee00c0ffee-7-6 (session in hex, sequence, highest answered sequence)")]
+pub struct BadCallId;
+
+impl FromStr for CallId {
+    type Err = BadCallId;
+
+    fn from_str(text: &str) -> Result<Self, BadCallId> {
+        let mut parts = text.split('-');
+        let (Some(session), Some(sequence), Some(acked), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(BadCallId);
+        };
+        let plain = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());
+        if session.len() != 16 || ![session, sequence, acked].into_iter().all(plain) {
+            return Err(BadCallId);
+        }
+        let id = Self {
+            session: u64::from_str_radix(session, 16).map_err(|_| BadCallId)?,
+            sequence: sequence.parse().map_err(|_| BadCallId)?,
+            acked: acked.parse().map_err(|_| BadCallId)?,
+        };
+        if id.sequence == 0 || id.acked >= id.sequence { Err(BadCallId) } else { Ok(id) }
+    }
+}
+
+/// The numbering of one client runtime's calls.
+#[derive(Debug)]
+pub struct Session {
+    id: u64,
+    next: AtomicU64,
+}
+
+impl Session {
+    /// A session with a random number from the operating system.
+    ///
+    /// # Panics
+    /// When the operating system has no randomness to give, which no supported system does after boot.
+    pub fn new() -> Self {
+        Self { id: getrandom::u64().expect("the operating system gives random bytes"), next: AtomicU64::new(1) }
+    }
+
+    /// The id of the next call. Nothing is acknowledged yet: owners keep no record of answers until slots move.
+    pub fn next(&self) -> CallId {
+        CallId { session: self.id, sequence: self.next.fetch_add(1, Ordering::Relaxed), acked: 0 }
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_it_was_written() {
+        let id = CallId { session: 0xc0ffee, sequence: 7, acked: 6 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for bad in ["", "1-2-1", "00c0ffee00c0ffee-0-0", "00c0ffee00c0ffee-7-7", "00c0ffee00c0ffee-+7-6", "00c0ffee00c0ffee-7-6-5", "00c0ffee00c0ffee-99999999999999999999-0"] {
+            assert_eq!(bad.parse::<CallId>(), Err(BadCallId), "{bad}");
+        }
+    }
+}

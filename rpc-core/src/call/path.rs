@@ -1,0 +1,99 @@
+//! The chain of calls that a call is nested in, shared by all its children.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Kind, RpcError};
+
+/// Longest chain of nested calls. Real call trees are a handful deep; a longer chain is a cycle that would otherwise eat the cluster.
+pub const MAX_CALL_DEPTH: usize = 32;
+
+/// Longest text of a path that is read from a request: [`MAX_CALL_DEPTH`] names of 128 bytes.
+pub const MAX_PATH_TEXT: usize = MAX_CALL_DEPTH * 128;
+
+/// The methods that are waiting for a call, outermost first. Cloning is one reference count; a call at the root has none.
+#[derive(Clone, Default)]
+pub struct Path(Option<Arc<Link>>);
+
+struct Link {
+    name: Cow<'static, str>,
+    depth: usize,
+    parent: Path,
+}
+
+impl Path {
+    /// The path of a call that no other call waits for.
+    pub const fn root() -> Self {
+        Self(None)
+    }
+
+    /// How many calls wait.
+    pub fn depth(&self) -> usize {
+        self.0.as_ref().map_or(0, |link| link.depth)
+    }
+
+    /// This path with one more call at its inner end.
+    ///
+    /// # Errors
+    /// [`Kind::TooDeep`], naming the path, when it has [`MAX_CALL_DEPTH`] calls already.
+    pub fn nest(&self, name: impl Into<Cow<'static, str>>) -> Result<Self, RpcError> {
+        let depth = self.depth() + 1;
+        if depth > MAX_CALL_DEPTH {
+            let message = format!("calls are nested more than {MAX_CALL_DEPTH} deep, most likely in a cycle: {self}");
+            return Err(RpcError::new(Kind::TooDeep, message));
+        }
+        Ok(Self(Some(Arc::new(Link { name: name.into(), depth, parent: self.clone() }))))
+    }
+
+    /// Reads what `Display` wrote.
+    ///
+    /// # Errors
+    /// [`Kind::TooDeep`] for more than [`MAX_CALL_DEPTH`] names, [`Kind::InvalidRequest`] for text that is too long.
+    pub fn parse(text: &str) -> Result<Self, RpcError> {
+        if text.len() > MAX_PATH_TEXT {
+            return Err(RpcError::new(Kind::InvalidRequest, format!("the call path is longer than {MAX_PATH_TEXT} bytes")));
+        }
+        text.split('>').filter(|name| !name.is_empty()).try_fold(Self::root(), |path, name| path.nest(name.to_owned()))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let mut names = Vec::with_capacity(self.depth());
+        let mut rest = self;
+        while let Some(link) = &rest.0 {
+            names.push(link.name.as_ref());
+            rest = &link.parent;
+        }
+        names.reverse();
+        names
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names().join(">"))
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Path({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reads_back_and_is_capped() {
+        let mut path = Path::root();
+        for _ in 0..MAX_CALL_DEPTH {
+            path = path.nest("A.b").expect("within the cap");
+        }
+        assert_eq!(Path::parse(&path.to_string()).expect("reads back").depth(), MAX_CALL_DEPTH);
+        let refused = path.nest("A.b").expect_err("one too many");
+        assert_eq!(refused.kind(), Kind::TooDeep);
+        assert!(refused.message().contains("A.b>A.b"));
+    }
+}

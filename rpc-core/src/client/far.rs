@@ -1,0 +1,71 @@
+//! A call that leaves this process: encode, hand to the router, decode.
+
+use bytes::Bytes;
+
+use super::typed::{MethodResult, read_value};
+use super::{Wherever, nested_path};
+use crate::call::{Call, Context, Deadline, Outcome, Path, Target};
+use crate::codec::args::ArgsWriter;
+use crate::codec::finite::EncodeError;
+use crate::error::{Executed, Kind, RpcError};
+use crate::service::MethodDescriptor;
+
+/// A call that is to be sent.
+pub struct Far<'a> {
+    wherever: &'a Wherever,
+    method: &'static MethodDescriptor,
+    target: Target,
+    path: Path,
+}
+
+impl<'a> Far<'a> {
+    pub(super) fn new(wherever: &'a Wherever, method: &'static MethodDescriptor, target: Target) -> Result<Self, RpcError> {
+        Ok(Self { wherever, method, target, path: nested_path()? })
+    }
+
+    /// Sends the call with the arguments that `write` writes, and reads the reply as the method's type.
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes the call back: nothing is sent that was not sent yet, and the callee is told.
+    pub async fn call<R: MethodResult>(self, write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>) -> R {
+        let mut args = ArgsWriter::new();
+        // Encoded before the first await, so that arguments need not outlive it.
+        let params = match write(&mut args) {
+            Ok(()) => Bytes::from(args.finish()),
+            Err(error) => {
+                let message = format!("an argument of {} cannot be written as JSON: {error}", self.method.full_name);
+                return R::refused(RpcError::new(Kind::Encode, message).with_executed(Executed::No));
+            }
+        };
+        match self.send(params).await {
+            Ok(Outcome::Value(body)) => read_value(&body).map_or_else(R::refused, |value| R::from_result(Ok(value))),
+            Ok(Outcome::Failure { data, .. }) => read_value(&data).map_or_else(R::refused, |failure| R::from_result(Err(failure))),
+            Err(error) => R::refused(error),
+        }
+    }
+
+    async fn send(self, params: Bytes) -> Result<Outcome, RpcError> {
+        let limit = self.wherever.settings().max_message;
+        if params.len() > limit {
+            let message = format!("the arguments of {} have {} bytes, the limit is {limit}", self.method.full_name, params.len());
+            return Err(RpcError::new(Kind::TooLarge, message));
+        }
+        let context = Context::current();
+        let deadline = match &context {
+            Some(context) => context.deadline(),
+            None => Deadline::after(self.wherever.settings().default_deadline),
+        };
+        let call = Call {
+            method: self.method,
+            params,
+            target: self.target,
+            epoch: 0,
+            deadline,
+            id: self.wherever.session().next(),
+            hops: 0,
+            path: self.path,
+            trace: context.and_then(|context| context.trace().cloned()),
+        };
+        self.wherever.caller().call(call).await.map(|reply| reply.outcome)
+    }
+}

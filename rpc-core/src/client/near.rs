@@ -1,0 +1,126 @@
+//! A call that stays in this process: a plain method call under the same guard as a remote one.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::counts::Counts;
+use super::typed::MethodResult;
+use crate::call::context::ContextBuilder;
+use crate::call::deadline::DEFAULT_DEADLINE;
+use crate::call::{Context, Deadline, Path};
+use crate::error::{Kind, RpcError};
+use crate::provider::guarded::{Authority, Guarded, joined};
+use crate::provider::here::Here;
+use crate::route::cells::Occupied;
+use crate::route::group::Group;
+use crate::route::slot::Slot;
+use crate::service::MethodDescriptor;
+
+/// The authority over a local value: nobody else can own it.
+static LOCAL_VALUE: Authority = Authority::fixed();
+
+/// A call that has its place at a provider in this process.
+pub struct Near<'a, S: ?Sized> {
+    provider: &'a Arc<S>,
+    context: Context,
+    place: Option<Place<'a>>,
+}
+
+/// The place on this node; a local value has none.
+struct Place<'a> {
+    here: &'a Arc<Here>,
+    group: &'a Arc<Group>,
+    occupied: Option<(Slot, Occupied<'a>)>,
+}
+
+impl<'a, S: ?Sized> Near<'a, S> {
+    /// A call to a local value.
+    pub(super) fn by_value(method: &'static MethodDescriptor, provider: &'a Arc<S>) -> Result<Self, RpcError> {
+        let (path, deadline) = inherited()?;
+        let context = ContextBuilder::new(method, path).deadline(deadline, DEFAULT_DEADLINE).build();
+        Ok(Self { provider, context, place: None })
+    }
+
+    /// A call to this node's own provider, inside its slot.
+    pub(super) fn by_node(
+        method: &'static MethodDescriptor,
+        provider: &'a Arc<S>,
+        here: &'a Arc<Here>,
+        group: &'a Arc<Group>,
+        occupied: Option<(Slot, Occupied<'a>)>,
+        counts: &Counts,
+    ) -> Result<Self, RpcError> {
+        here.admits()?;
+        let (path, deadline) = inherited()?;
+        counts.local.add();
+        let slot = occupied.as_ref().map(|(slot, _)| *slot);
+        let context = ContextBuilder::new(method, path)
+            .deadline(deadline, here.settings.default_deadline)
+            .slot(slot, slot.map_or(0, |slot| group.epoch(slot)))
+            .node(Some(here.id.clone()))
+            .build();
+        Ok(Self { provider, context, place: Some(Place { here, group, occupied }) })
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &'a S {
+        self.provider
+    }
+
+    /// The provider, for a task that outlives the call.
+    pub fn shared_provider(&self) -> Arc<S> {
+        self.provider.clone()
+    }
+
+    /// Runs the method. Dropping the future drops the method's where it stands.
+    pub async fn run<R: MethodResult>(self, future: BoxFuture<'_, R>) -> R {
+        let authority = self.place.as_ref().map_or(&LOCAL_VALUE, |place| &place.here.authority);
+        match Guarded::new(future, self.context, authority).await {
+            Ok(result) => result,
+            Err(error) => R::refused(locate(error, self.place.as_ref())),
+        }
+    }
+
+    /// Runs the method to its end on a task of its own; the deadline ends only the waiting.
+    pub async fn detach<R: MethodResult>(mut self, future: impl Future<Output = R> + Send + 'static) -> R {
+        let deadline = self.context.settle();
+        let context = self.context.detached();
+        let here = self.place.as_ref().map(|place| place.here.clone());
+        let occupied = self.place.as_mut().and_then(|place| {
+            let (slot, occupied) = place.occupied.take()?;
+            Some(occupied.into_owned(place.group.clone(), slot))
+        });
+        let task = tokio::spawn(async move {
+            let authority = here.as_ref().map_or(&LOCAL_VALUE, |here| &here.authority);
+            let answer = Guarded::new(Box::pin(future), context, authority).await;
+            drop(occupied);
+            answer
+        });
+        match joined(task, Some(deadline)).await {
+            Ok(result) => result,
+            Err(error) => R::refused(locate(error, self.place.as_ref())),
+        }
+    }
+}
+
+/// What a near call inherits from the call it is nested in: the path, and the deadline if that is not the default one.
+fn inherited() -> Result<(Path, Option<Deadline>), RpcError> {
+    let Some(context) = Context::current() else { return Ok((Path::root(), None)) };
+    let deadline = context.deadline();
+    if deadline.has_passed() {
+        return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call started"));
+    }
+    Ok((context.path_of_nested()?, Some(deadline)))
+}
+
+/// Says where the call failed.
+fn locate(error: RpcError, place: Option<&Place<'_>>) -> RpcError {
+    let Some(Place { here, group, occupied }) = place else { return error };
+    let error = error.at_node(&here.id);
+    match occupied {
+        Some((slot, _)) => error.at_slot(*slot, group.epoch(*slot)),
+        None => error,
+    }
+}

@@ -1,0 +1,138 @@
+//! Whether and when a failed call is tried again: one pure state per call, and the only place that retries.
+
+use std::time::Duration;
+
+use crate::error::{Executed, Kind, RpcError};
+
+/// Most redirects that one call follows, as in Redis Cluster's clients: a map that needs more is in motion or broken.
+pub const MAX_REDIRECTS: u32 = 5;
+
+/// Most tries that spend the peer's budget: a peer that fails three times in a row is down, and the caller should hear it soon.
+pub const MAX_TRIES: u32 = 3;
+
+/// First wait between tries; each further one doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+
+/// Longest wait between tries.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+
+/// The history of one call's failures.
+#[derive(Debug)]
+pub struct Retry {
+    repeatable: bool,
+    redirects: u32,
+    tries: u32,
+    waits: u32,
+}
+
+/// What to do after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Give the error to the caller.
+    Fail,
+    /// Go at once to the owner that the redirect names.
+    Follow,
+    /// The redirect is no news: ask for the map, wait, try again.
+    Refresh(Duration),
+    /// Wait, then try again; the state of the cluster will change by itself.
+    Wait(Duration),
+    /// Spend one retry of the peer's budget, wait, try again; without a budget, fail.
+    Spend(Duration),
+}
+
+impl Retry {
+    /// The history of a call that has not failed yet.
+    pub fn new(repeatable: bool) -> Self {
+        Self { repeatable, redirects: 0, tries: 1, waits: 0 }
+    }
+
+    /// How many redirects were followed.
+    pub fn redirects(&self) -> u32 {
+        self.redirects
+    }
+
+    /// What to do after `error`. `is_news` says whether a redirect told something newer than the map; `jitter` is a random
+    /// fraction from 0 to 1.
+    pub fn after(&mut self, error: &RpcError, is_news: bool, jitter: f64) -> Step {
+        match (error.kind(), error.executed()) {
+            (Kind::Moved, Executed::No) => self.redirected(is_news, jitter),
+            (Kind::WrongEpoch | Kind::Parked | Kind::Recovering | Kind::NoAuthority | Kind::NoOwner, Executed::No) => {
+                Step::Wait(self.wait(error, jitter))
+            }
+            (Kind::Unavailable | Kind::Overloaded | Kind::ShuttingDown, Executed::No) => self.spend(error, jitter),
+            (Kind::ConnectionLost | Kind::NoAuthority | Kind::Protocol, Executed::Maybe) if self.repeatable => self.spend(error, jitter),
+            (Kind::ConnectionLost, Executed::No) => self.spend(error, jitter),
+            _ => Step::Fail,
+        }
+    }
+
+    fn redirected(&mut self, is_news: bool, jitter: f64) -> Step {
+        if self.redirects == MAX_REDIRECTS {
+            return Step::Fail;
+        }
+        self.redirects += 1;
+        if is_news { Step::Follow } else { Step::Refresh(self.backoff(jitter)) }
+    }
+
+    fn spend(&mut self, error: &RpcError, jitter: f64) -> Step {
+        if self.tries == MAX_TRIES {
+            return Step::Fail;
+        }
+        self.tries += 1;
+        Step::Spend(self.wait(error, jitter))
+    }
+
+    fn wait(&mut self, error: &RpcError, jitter: f64) -> Duration {
+        self.backoff(jitter).max(error.retry_after().unwrap_or_default().min(LONGEST_WAIT))
+    }
+
+    /// Doubles up to the longest wait; the jitter takes off up to half, so that callers who failed together part ways.
+    fn backoff(&mut self, jitter: f64) -> Duration {
+        let full = FIRST_WAIT.saturating_mul(1 << self.waits.min(10)).min(LONGEST_WAIT);
+        self.waits += 1;
+        full.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: Kind) -> RpcError {
+        RpcError::new(kind, "x")
+    }
+
+    #[test]
+    fn a_maybe_is_tried_again_only_where_twice_is_harmless() {
+        assert_eq!(Retry::new(false).after(&error(Kind::ConnectionLost), false, 0.0), Step::Fail);
+        assert_eq!(Retry::new(true).after(&error(Kind::ConnectionLost), false, 0.0), Step::Spend(FIRST_WAIT));
+        let unsent = error(Kind::ConnectionLost).with_executed(Executed::No);
+        assert_eq!(Retry::new(false).after(&unsent, false, 0.0), Step::Spend(FIRST_WAIT));
+    }
+
+    #[test]
+    fn redirects_are_followed_five_times_whatever_they_claim() {
+        for is_news in [true, false] {
+            let mut retry = Retry::new(false);
+            let followed = (0..100).take_while(|_| retry.after(&error(Kind::Moved), is_news, 0.5) != Step::Fail).count();
+            assert_eq!(followed, MAX_REDIRECTS as usize);
+        }
+    }
+
+    #[test]
+    fn an_unreachable_peer_is_tried_three_times_within_a_tenth_of_a_second() {
+        let mut retry = Retry::new(false);
+        let mut waited = Duration::ZERO;
+        while let Step::Spend(wait) = retry.after(&error(Kind::Unavailable), false, 0.0) {
+            waited += wait;
+        }
+        assert!(waited < Duration::from_millis(100), "{waited:?}");
+    }
+
+    #[test]
+    fn what_the_caller_did_wrong_is_never_tried_again() {
+        for kind in [Kind::BadArguments, Kind::UnknownService, Kind::Deadline, Kind::Panicked, Kind::Unauthorised, Kind::SlotMismatch, Kind::TooDeep] {
+            assert_eq!(Retry::new(true).after(&error(kind), false, 0.0), Step::Fail, "{kind}");
+        }
+    }
+}

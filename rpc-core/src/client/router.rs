@@ -1,0 +1,167 @@
+//! Takes a call to the node that is to run it: finds the owner, follows redirects, waits, retries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::retry::{Retry, Step};
+use super::wherever::Shared;
+use super::{fanout, refresh};
+use crate::call::{Call, Caller, Reply, Target};
+use crate::cluster::{NodeId, NodeInfo};
+use crate::error::{Executed, Kind, RpcError};
+use crate::provider::here::LocalDispatch;
+use crate::route::group::Group;
+use crate::service::Routing;
+use crate::transport::peers::Peer;
+
+/// The caller behind every client of a cluster.
+pub struct Router(pub(super) Arc<Shared>);
+
+/// Where one try goes.
+enum Place {
+    Here(LocalDispatch),
+    Peer(Arc<Peer>),
+}
+
+impl Caller for Router {
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+        Box::pin(async move {
+            match call.target {
+                Target::All => fanout::call_all(self, &self.0, call).await,
+                _ => self.call_one(call).await,
+            }
+        })
+    }
+}
+
+impl Router {
+    /// Tries until there is an answer or a final error, in no case beyond the deadline.
+    async fn call_one(&self, mut call: Call) -> Result<Reply, RpcError> {
+        let group = self.0.groups.get(call.method.group);
+        let mut retry = Retry::new(call.method.repeatable());
+        let mut avoid: Vec<NodeId> = Vec::new();
+        loop {
+            let (error, peer) = match self.place(&group, &mut call, &avoid) {
+                Err(error) => (error, None),
+                Ok(place) => match self.try_at(&place, call.clone()).await {
+                    Ok(reply) => return Ok(reply),
+                    Err(error) => (error, place.peer()),
+                },
+            };
+            let is_news = self.heed(&group, &call, &error)?;
+            let step = retry.after(&error, is_news, self.0.jitter());
+            let wait = match step {
+                Step::Fail => return Err(error),
+                Step::Follow => {
+                    self.0.counts.redirects.add();
+                    Duration::ZERO
+                }
+                Step::Refresh(wait) | Step::Wait(wait) => {
+                    refresh::ask_for_map(&self.0, call.deadline).await;
+                    wait
+                }
+                Step::Spend(wait) if peer.as_ref().is_none_or(|peer| peer.budget.spend()) => {
+                    self.0.counts.retries.add();
+                    avoid.extend(peer.map(|peer| peer.node.id.clone()));
+                    refresh::ask_for_map(&self.0, call.deadline).await;
+                    wait
+                }
+                Step::Spend(_) => return Err(error),
+            };
+            pause(wait, &call, error).await?;
+        }
+    }
+
+    /// Picks the node for the next try, and notes the epoch under which it is asked.
+    fn place(&self, group: &Group, call: &mut Call, avoid: &[NodeId]) -> Result<Place, RpcError> {
+        let node = match &call.target {
+            Target::Slot(slot) => {
+                let unowned = || RpcError::new(Kind::NoOwner, format!("no node is known to own slot {slot}")).at_slot(*slot, 0);
+                let owner = group.owner(*slot).ok_or_else(unowned)?;
+                call.epoch = owner.epoch;
+                owner.node
+            }
+            Target::Node(id, _) => {
+                let unknown = || RpcError::new(Kind::NoOwner, format!("no node {id} is known in group {}", group.name()));
+                group.member(id).ok_or_else(unknown)?
+            }
+            Target::Any | Target::All => self.pick(group, call, avoid)?,
+        };
+        Ok(self.at(&node))
+    }
+
+    /// The node that the method's balancing policy picks among those that have not failed this call yet.
+    fn pick(&self, group: &Group, call: &Call, avoid: &[NodeId]) -> Result<NodeInfo, RpcError> {
+        let Routing::Any(policy) = call.method.routing else {
+            return Err(RpcError::new(Kind::Internal, format!("{} has no balancing policy", call.method.full_name)).with_executed(Executed::No));
+        };
+        let members = group.members();
+        let fresh: Vec<_> = members.iter().filter(|node| !avoid.contains(&node.id)).collect();
+        let candidates = if fresh.is_empty() { members.iter().collect() } else { fresh };
+        let here = self.0.here.as_ref().filter(|here| here.registry().is_some_and(|registry| registry.provider(call.method.service).is_some()));
+        let picked = self.0.balance.pick(policy, &candidates, here.map(|here| &here.id));
+        picked.cloned().ok_or_else(|| RpcError::new(Kind::NoOwner, format!("group {} has no nodes that are known", group.name())))
+    }
+
+    fn at(&self, node: &NodeInfo) -> Place {
+        match &self.0.here {
+            Some(here) if here.id == node.id && !self.0.force_remote => Place::Here(LocalDispatch(here.clone())),
+            _ => Place::Peer(self.0.peers.get(node)),
+        }
+    }
+
+    async fn try_at(&self, place: &Place, call: Call) -> Result<Reply, RpcError> {
+        match place {
+            Place::Here(here) => here.call(call).await,
+            Place::Peer(peer) => {
+                self.0.counts.remote.add();
+                peer.budget.earn();
+                peer.call(call).await
+            }
+        }
+    }
+
+    /// Learns from a redirect; true if it told something new.
+    ///
+    /// # Errors
+    /// When the redirect speaks of another slot than the caller's: following it would never end.
+    fn heed(&self, group: &Group, call: &Call, error: &RpcError) -> Result<bool, RpcError> {
+        if error.kind() != Kind::Moved {
+            return Ok(false);
+        }
+        // A client pinned to a node asked for that node: it is told who the owner is, and decides for itself.
+        let (Target::Slot(slot), Some(moved), Some(epoch), Some(owner)) = (&call.target, error.slot(), error.epoch(), error.node()) else {
+            return Err(error.clone());
+        };
+        if moved != *slot {
+            let message = format!("this caller hashed the key to slot {slot}, the node asked to slot {moved}: the key's type does not serialize the same way on both");
+            return Err(RpcError::new(Kind::SlotMismatch, message).at_slot(*slot, epoch));
+        }
+        // Only a member's address is ever dialed, and it is taken from the map: what the redirect names is not trusted.
+        Ok(group.follow(*slot, owner, epoch))
+    }
+}
+
+impl Place {
+    fn peer(self) -> Option<Arc<Peer>> {
+        match self {
+            Self::Here(_) => None,
+            Self::Peer(peer) => Some(peer),
+        }
+    }
+}
+
+/// Waits, unless the deadline comes first.
+async fn pause(wait: Duration, call: &Call, last: RpcError) -> Result<(), RpcError> {
+    if call.deadline.remaining() <= wait {
+        let message = format!("the deadline would pass before the next try of {}; the last one failed: {}", call.method.full_name, last.message());
+        let error = RpcError::new(Kind::Deadline, message).with_executed(last.executed()).with_source(last);
+        return Err(error);
+    }
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! The cluster as a node tells it to others: the body of `GET /wherever/cluster`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NodeId, NodeInfo};
+use crate::route::map::MAX_NODES;
+use crate::route::slot::Slot;
+
+/// Version of the view's shape; a reader refuses a later one.
+pub const VIEW_FORMAT: u32 = 1;
+
+/// Members, slots and services, as one node knows them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterView {
+    /// [`VIEW_FORMAT`].
+    pub format: u32,
+    /// The cluster's id: nodes of different ids refuse each other.
+    pub cluster: String,
+    /// The answering node.
+    pub node: NodeId,
+    /// How membership is kept: `fixed`.
+    pub coordinator: String,
+    /// The slot map of each group.
+    pub groups: BTreeMap<String, GroupView>,
+    /// The services that the answering node knows.
+    pub services: Vec<ServiceView>,
+    /// What the answering node counted since its start.
+    pub counts: CountsView,
+}
+
+/// One group: its nodes, and runs of slots with their owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// The nodes; `slots` refers to them by position.
+    pub nodes: Vec<NodeInfo>,
+    /// Runs of slots of one owner and epoch, ascending.
+    pub slots: Vec<SlotRange>,
+}
+
+/// A run of slots with one owner and one epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotRange {
+    /// First slot.
+    pub first: Slot,
+    /// Last slot, which belongs to the run.
+    pub last: Slot,
+    /// The owner's position among the group's nodes.
+    pub node: usize,
+    /// The epoch of these slots.
+    pub epoch: u64,
+}
+
+/// A service, for people and for clients of other languages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceView {
+    /// Its name on the wire.
+    pub name: String,
+    /// Its group.
+    pub group: String,
+    /// Whether the answering node provides it.
+    pub provided: bool,
+    /// Its methods.
+    pub methods: Vec<MethodView>,
+}
+
+/// A method of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodView {
+    /// Its name on the wire.
+    pub name: String,
+    /// `key`, `any`, `all` or `here`.
+    pub routing: String,
+    /// The arguments' names.
+    pub params: Vec<String>,
+    /// What the key is made of.
+    pub key: Vec<String>,
+    /// `read`, `idempotent`, `detach`.
+    pub marks: Vec<String>,
+    /// The first line of its documentation.
+    pub summary: String,
+}
+
+/// Calls counted by one node since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountsView {
+    /// Calls of this node's clients that ran here as plain method calls.
+    pub local: u64,
+    /// Calls that this node sent to others, forwarded ones among them.
+    pub remote: u64,
+    /// Redirects that this node's calls followed.
+    pub redirects: u64,
+    /// Further tries after a failure.
+    pub retries: u64,
+    /// Calls served for others.
+    pub served: u64,
+    /// Calls in flight that came over the network.
+    pub in_flight: u64,
+}
+
+impl ClusterView {
+    /// Checks what a peer sent before anything is made of it.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        if self.format != VIEW_FORMAT {
+            return Err(format!("the view has format {}, this program reads {VIEW_FORMAT}", self.format));
+        }
+        for (name, group) in &self.groups {
+            if group.nodes.len() > MAX_NODES {
+                return Err(format!("group {name:?} has {} nodes, more than {MAX_NODES}", group.nodes.len()));
+            }
+            if let Some(node) = group.nodes.iter().find(|node| !is_dialable(&node.address)) {
+                return Err(format!("node {} has the address {:?}, which is not host:port", node.id, node.address));
+            }
+            let orderly = group.slots.windows(2).all(|pair| pair[0].last < pair[1].first);
+            let sound = group.slots.iter().all(|run| run.first <= run.last && run.node < group.nodes.len() && run.epoch < 1 << 48);
+            if !orderly || !sound {
+                return Err(format!("the slots of group {name:?} are out of order, overlap, or name unknown nodes"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether `address` is a plain `host:port`: no scheme, path, user or white space that would lead a dialer elsewhere.
+pub fn is_dialable(address: &str) -> bool {
+    let Some((host, port)) = address.rsplit_once(':') else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host_ok = match bare {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.len() <= 253 && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+    };
+    host_ok && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_addresses_are_dialed() {
+        for good in ["127.0.0.1:80", "node-1.internal:7000", "[::1]:7000"] {
+            assert!(is_dialable(good), "{good}");
+        }
+        for bad in ["", "host", "host:", "host:0", "host:99999", "http://host:80", "a@b:80", "host:80/x", "::1:80", "h st:80", "host:+80", "[x]:80"] {
+            assert!(!is_dialable(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The part of an error that travels.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Executed, Kind};
+use crate::cluster::NodeId;
+use crate::route::slot::Slot;
+
+/// An [`RpcError`](super::RpcError) as it stands in the `data` of a JSON-RPC error. Unknown members are ignored, so that a later
+/// version may add some.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorRecord {
+    /// What happened.
+    pub kind: Kind,
+    /// Whether the provider's method ran.
+    pub executed: Executed,
+    /// The sentence for a person.
+    pub message: String,
+    /// Where it happened; for a redirect, the owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeId>,
+    /// The owner's address, for a redirect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The call's slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Slot>,
+    /// The slot's epoch at the answering node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+    /// How long to wait before another try, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl ErrorRecord {
+    /// A record that says only what, whether and why.
+    pub fn new(kind: Kind, executed: Executed, message: String) -> Self {
+        Self { kind, executed, message, node: None, address: None, slot: None, epoch: None, retry_after_ms: None }
+    }
+}

@@ -1,0 +1,75 @@
+//! What generated code calls. Nothing here is for people; it changes with the macros.
+
+pub use futures_util::future::BoxFuture;
+pub use inventory;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use crate::client::typed::{MethodResult, ServiceClient, merge_replies};
+pub use crate::client::{Client, Far, Near, Route};
+pub use crate::call::Reply;
+pub use crate::codec::args::{Args, ArgsWriter};
+pub use crate::error::RpcError;
+pub use crate::provider::incoming::{Entry, Incoming, Key};
+pub use crate::provider::{Inject, InjectError, Injector, LinkedProvider, Provider, Service};
+pub use crate::route::slot::Slot;
+pub use crate::service::{Balancing, LinkedService, MethodDescriptor, Partial, Routing, ServiceDescriptor};
+
+use crate::error::Kind;
+use crate::route::key;
+
+/// The slot of a key of one component.
+///
+/// # Errors
+/// [`Kind::BadKey`] when it cannot be hashed.
+#[inline]
+pub fn slot_of<T: Serialize + ?Sized>(component: &T) -> Result<Slot, RpcError> {
+    key::slot_of(component).map_err(bad_key)
+}
+
+#[cold]
+fn bad_key(error: key::KeyError) -> RpcError {
+    RpcError::new(Kind::BadKey, format!("the key cannot be hashed: {error}"))
+}
+
+/// A key of several components in the making; the first failure is kept.
+#[derive(Default)]
+pub struct KeyParts(Option<RpcError>, key::Key);
+
+impl KeyParts {
+    /// A key without components yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a component.
+    #[must_use]
+    pub fn and<T: Serialize + ?Sized>(mut self, component: &T) -> Self {
+        if self.0.is_none() {
+            self.0 = self.1.push(component).err().map(bad_key);
+        }
+        self
+    }
+
+    /// The slot.
+    ///
+    /// # Errors
+    /// [`Kind::BadKey`] when a component cannot be hashed.
+    pub fn slot(self) -> Result<Slot, RpcError> {
+        match self.0 {
+            Some(error) => Err(error),
+            None => Ok(self.1.slot()),
+        }
+    }
+}
+
+/// The service's error for an error of the framework.
+pub fn refused<R: MethodResult>(error: RpcError) -> R {
+    R::refused(error)
+}
+
+/// Fails to compile, at the argument's type, when it cannot be sent.
+pub fn assert_argument<T: Serialize + DeserializeOwned + Send>() {}
+
+/// Fails to compile, at the returned type, when it cannot be sent back.
+pub fn assert_result<R: MethodResult>() {}

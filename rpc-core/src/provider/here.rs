@@ -1,0 +1,142 @@
+//! This node, as its own clients and the network see it: what it provides, and the dispatch of encoded calls to it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::guarded::Authority;
+use super::in_flight::{InFlight, MAX_IN_FLIGHT};
+use super::{Incoming, Registry};
+use crate::call::{Call, Caller, Reply};
+use crate::cluster::NodeId;
+use crate::error::{Executed, Kind, RpcError};
+use crate::route::group::Groups;
+
+/// What a caller of a node on its way out is told to wait.
+const LEAVING_RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// The part of a node that runs providers.
+pub struct Here {
+    /// The node's name.
+    pub id: NodeId,
+    /// Its groups, with the cells of its slots.
+    pub groups: Arc<Groups>,
+    /// Its right to execute.
+    pub authority: Authority,
+    /// The calls from the network that it is running.
+    pub in_flight: Arc<InFlight>,
+    /// How it treats calls.
+    pub settings: Settings,
+    registry: OnceLock<Registry>,
+    leaving: AtomicBool,
+}
+
+/// How a node treats the calls it serves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Deadline of a call that brought none.
+    pub default_deadline: Duration,
+    /// Largest reply sent, in bytes.
+    pub max_message: usize,
+    /// Most calls from the network in flight.
+    pub max_in_flight: usize,
+    /// Run every `read` and `idempotent` method twice, to expose those that are not; for tests.
+    pub run_twice: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_deadline: crate::call::deadline::DEFAULT_DEADLINE,
+            max_message: crate::transport::limits::MAX_MESSAGE,
+            max_in_flight: MAX_IN_FLIGHT,
+            run_twice: false,
+        }
+    }
+}
+
+impl Here {
+    /// A node that provides nothing yet.
+    pub fn new(id: NodeId, groups: Arc<Groups>, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            groups,
+            authority: Authority::fixed(),
+            in_flight: InFlight::new(settings.max_in_flight),
+            settings,
+            registry: OnceLock::new(),
+            leaving: AtomicBool::new(false),
+        })
+    }
+
+    /// Tells what the node provides; the first word counts, since clients may have acted on it.
+    pub fn provide(&self, registry: Registry) {
+        let _first_stays = self.registry.set(registry);
+    }
+
+    /// What the node provides; `None` before it is started.
+    pub fn registry(&self) -> Option<&Registry> {
+        self.registry.get()
+    }
+
+    /// From now on, refuses calls that have not started.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether the node is on its way out.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    /// Whether a call may start now.
+    pub(crate) fn admits(&self) -> Result<(), RpcError> {
+        if self.is_leaving() {
+            let refused = RpcError::new(Kind::ShuttingDown, "the node is shutting down").with_retry_after(LEAVING_RETRY_AFTER);
+            return Err(refused.at_node(&self.id));
+        }
+        if !self.authority.holds() {
+            return Err(RpcError::new(Kind::NoAuthority, "the node has no right to execute at the moment").at_node(&self.id));
+        }
+        Ok(())
+    }
+
+    /// Runs an encoded call on this node's provider. The future owns all it needs, so it can be moved to a task of its own.
+    pub fn run(self: &Arc<Self>, incoming: Incoming) -> BoxFuture<'static, Result<Reply, RpcError>> {
+        let method = incoming.method();
+        let provider = self.registry.get().and_then(|registry| registry.provider(method.service)).cloned();
+        let here = self.clone();
+        let Some(provider) = provider else {
+            return Box::pin(async move { Err(here.no_provider(method.service)) });
+        };
+        if !(self.settings.run_twice && method.repeatable()) {
+            return provider.dispatch(incoming);
+        }
+        Box::pin(async move {
+            let first = provider.dispatch(incoming.clone()).await?;
+            let second = provider.dispatch(incoming).await?;
+            if method.read && first.outcome != second.outcome {
+                let message = format!("{} is declared read, but answered differently when run twice", method.full_name);
+                return Err(RpcError::new(Kind::Internal, message).with_executed(Executed::Yes).at_node(&here.id));
+            }
+            Ok(second)
+        })
+    }
+
+    fn no_provider(&self, service: &str) -> RpcError {
+        let known: Vec<_> = self.registry.get().into_iter().flat_map(Registry::services).map(|service| service.name).collect();
+        let message = format!("node {} provides no service {service}; it provides: {}", self.id, known.join(", "));
+        RpcError::new(Kind::UnknownService, message).at_node(&self.id)
+    }
+}
+
+/// Encoded calls run by this node for its own clients: after a redirect to itself, for calls to all nodes, and in the test modes.
+pub struct LocalDispatch(pub Arc<Here>);
+
+impl Caller for LocalDispatch {
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+        self.0.run(Incoming::from_call(call, self.0.clone()))
+    }
+}

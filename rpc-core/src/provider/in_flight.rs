@@ -1,0 +1,172 @@
+//! The calls in flight that came over the network: their number, and how to cancel one.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::call::CallId;
+use crate::error::{Kind, RpcError};
+
+/// Most calls from the network in flight on one node, unless configured: at 10 KiB of futures and buffers each, 100 MiB.
+pub const MAX_IN_FLIGHT: usize = 10_000;
+
+/// What a refused caller is told to wait: about the time that a full node needs to finish some of its calls.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// Cancellations remembered that came before their call did. Only a call overtaken on its way needs one, so a few suffice.
+const MAX_EARLY: usize = 1024;
+
+/// How long an early cancellation is remembered: longer than any request stays in a socket's buffer on a live connection.
+const EARLY_LIFE: Duration = Duration::from_secs(10);
+
+/// The table of calls in flight.
+pub struct InFlight {
+    count: AtomicUsize,
+    limit: usize,
+    // Held for a look-up, an insert or a removal; never across an await.
+    calls: Mutex<Calls>,
+}
+
+#[derive(Default)]
+struct Calls {
+    running: HashMap<(u64, u64), Arc<Notify>>,
+    early: VecDeque<((u64, u64), Instant)>,
+}
+
+/// One call's place in the table; dropping it leaves the table.
+pub struct Place {
+    table: Arc<InFlight>,
+    listed: Option<((u64, u64), Arc<Notify>)>,
+}
+
+impl InFlight {
+    /// An empty table for at most `limit` calls.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { count: AtomicUsize::new(0), limit, calls: Mutex::default() })
+    }
+
+    /// How many calls are in flight.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Takes a place for a call.
+    ///
+    /// # Errors
+    /// [`Kind::Overloaded`] when the table is full.
+    pub fn admit(self: &Arc<Self>) -> Result<Place, RpcError> {
+        let before = self.count.fetch_add(1, Ordering::AcqRel);
+        // The place is made first, so that its Drop takes back the count also when it is refused.
+        let place = Place { table: self.clone(), listed: None };
+        if before >= self.limit {
+            let message = format!("{} calls are in flight on this node, as many as it takes", self.limit);
+            return Err(RpcError::new(Kind::Overloaded, message).with_retry_after(RETRY_AFTER));
+        }
+        Ok(place)
+    }
+
+    /// Cancels the call of `session` with `sequence`, or the next one of that name to arrive. Says whether it was running.
+    pub fn cancel(&self, session: u64, sequence: u64) -> bool {
+        let key = (session, sequence);
+        let mut calls = self.lock();
+        if let Some(notify) = calls.running.get(&key) {
+            // notify_one keeps a permit: a call between two polls sees it at the next.
+            notify.notify_one();
+            return true;
+        }
+        calls.forget_old();
+        if calls.early.len() == MAX_EARLY {
+            calls.early.pop_front();
+        }
+        calls.early.push_back((key, Instant::now()));
+        false
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Calls {
+    fn forget_old(&mut self) {
+        while self.early.front().is_some_and(|(_, since)| since.elapsed() > EARLY_LIFE) {
+            self.early.pop_front();
+        }
+    }
+}
+
+impl Place {
+    /// Lists the call under its id, so that its session can cancel it.
+    ///
+    /// # Errors
+    /// [`Kind::Cancelled`], not executed, when the cancellation has come before the call; [`Kind::InvalidRequest`] when a call of
+    /// this id is running already.
+    pub fn list(&mut self, id: CallId) -> Result<Arc<Notify>, RpcError> {
+        let key = (id.session, id.sequence);
+        let mut calls = self.table.lock();
+        calls.forget_old();
+        if let Some(at) = calls.early.iter().position(|(early, _)| *early == key) {
+            calls.early.remove(at);
+            let refused = RpcError::new(Kind::Cancelled, "the caller took the call back before it started");
+            return Err(refused.with_executed(crate::error::Executed::No));
+        }
+        if calls.running.contains_key(&key) {
+            return Err(RpcError::new(Kind::InvalidRequest, format!("call {id} is running already; an id names one call")));
+        }
+        let notify = Arc::new(Notify::new());
+        calls.running.insert(key, notify.clone());
+        drop(calls);
+        self.listed = Some((key, notify.clone()));
+        Ok(notify)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some((key, _)) = &self.listed {
+            self.table.lock().running.remove(key);
+        }
+        self.table.count.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: CallId = CallId { session: 1, sequence: 2, acked: 0 };
+
+    #[test]
+    fn a_cancellation_may_overtake_its_call() {
+        let table = InFlight::new(10);
+        assert!(!table.cancel(1, 2));
+        let refused = table.admit().expect("room").list(ID).expect_err("cancelled before");
+        assert_eq!((refused.kind(), refused.executed()), (Kind::Cancelled, crate::error::Executed::No));
+        table.admit().expect("room").list(ID).expect("the cancellation was used up");
+        assert_eq!(table.count(), 0);
+    }
+
+    #[test]
+    fn only_the_call_named_is_cancelled_and_its_place_is_freed() {
+        let table = InFlight::new(1);
+        let mut place = table.admit().expect("room");
+        place.list(ID).expect("listed");
+        assert_eq!(table.admit().err().map(|error| error.kind()), Some(Kind::Overloaded));
+        assert!(!table.cancel(1, 3) && !table.cancel(2, 2) && table.cancel(1, 2));
+        drop(place);
+        assert_eq!(table.count(), 0);
+        assert!(table.lock().running.is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_early_cancellations_is_bounded() {
+        let table = InFlight::new(1);
+        for sequence in 0..10_000 {
+            table.cancel(7, sequence);
+        }
+        assert_eq!(table.lock().early.len(), MAX_EARLY);
+    }
+}

@@ -1,0 +1,230 @@
+//! An encoded call that has arrived at the node that is to run it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+
+use super::guarded::{Guarded, joined};
+use super::here::Here;
+use crate::call::context::ContextBuilder;
+use crate::call::{Call, CallId, Context, Covered, Deadline, Outcome, Path, Reply};
+use crate::client::typed::MethodResult;
+use crate::codec::args::Args;
+use crate::codec::finite::to_json;
+use crate::error::{Executed, Kind, RpcError};
+use crate::route::cells::Occupied;
+use crate::route::group::Group;
+use crate::route::slot::Slot;
+use crate::service::{MethodDescriptor, Routing};
+
+/// A call with its arguments still encoded, on the node that is to run it.
+#[derive(Clone)]
+pub struct Incoming {
+    method: &'static MethodDescriptor,
+    params: Bytes,
+    here: Arc<Here>,
+    group: Arc<Group>,
+    deadline: Option<Deadline>,
+    claimed: Option<Slot>,
+    epoch: u64,
+    path: Path,
+    id: Option<CallId>,
+    trace: Option<Bytes>,
+    cancel: Option<Arc<Notify>>,
+}
+
+/// The key of a call: a slot, no key, or a key that cannot be hashed.
+pub struct Key(Option<Result<Slot, RpcError>>);
+
+impl Key {
+    /// The key's slot, or why there is none.
+    pub fn at(slot: Result<Slot, RpcError>) -> Self {
+        Self(Some(slot))
+    }
+
+    /// A method without a key.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// The slot, if the method has a key.
+    ///
+    /// # Errors
+    /// Why the key cannot be hashed.
+    pub fn slot(self) -> Result<Option<Slot>, RpcError> {
+        self.0.transpose()
+    }
+}
+
+impl Incoming {
+    /// A call that `here` is to run.
+    pub fn from_call(call: Call, here: Arc<Here>) -> Self {
+        let group = here.groups.get(call.method.group);
+        let claimed = call.target.slot();
+        let Call { method, params, epoch, deadline, id, path, trace, target: _, hops: _ } = call;
+        Self { method, params, here, group, deadline: Some(deadline), claimed, epoch, path, id: Some(id), trace, cancel: None }
+    }
+
+    /// Lets `cancel` stop the call, unless its method is to run to its end in any case.
+    #[must_use]
+    pub fn cancelled_by(mut self, cancel: Arc<Notify>) -> Self {
+        self.cancel = (!self.method.detach).then_some(cancel);
+        self
+    }
+
+    /// The method called.
+    pub fn method(&self) -> &'static MethodDescriptor {
+        self.method
+    }
+
+    /// The arguments, to be decoded one by one.
+    ///
+    /// # Errors
+    /// [`Kind::BadArguments`] when they do not fit the method's names.
+    pub fn args(&self) -> Result<Args<'_>, RpcError> {
+        Ok(Args::parse(self.method.params, &self.params)?)
+    }
+
+    /// Enters the slot of `key`, after everything that can refuse the call has been asked.
+    ///
+    /// # Errors
+    /// Not executed, all of them: the node is leaving or without authority, the deadline has passed, the key's slot is not the
+    /// one the caller computed, belongs to another node ([`Kind::Moved`]) or has an epoch this node has not heard of yet.
+    pub async fn enter(&self, key: Key) -> Result<Entry<'_>, RpcError> {
+        self.here.admits()?;
+        if self.deadline.is_some_and(Deadline::has_passed) {
+            return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call started").at_node(&self.here.id));
+        }
+        let slot = key.slot().map_err(|error| error.at_node(&self.here.id))?;
+        let occupied = slot.map(|slot| self.occupy(slot)).transpose()?;
+        Ok(Entry { call: self, slot, occupied })
+    }
+
+    fn occupy(&self, slot: Slot) -> Result<Occupied<'_>, RpcError> {
+        if let Some(claimed) = self.claimed.filter(|claimed| *claimed != slot) {
+            let message = format!(
+                "the caller hashed the key of {} to slot {claimed}, its owner to slot {slot}: the key's type does not serialize the same way on both",
+                self.method.full_name
+            );
+            return Err(RpcError::new(Kind::SlotMismatch, message).at_slot(slot, self.group.epoch(slot)).at_node(&self.here.id));
+        }
+        let known = self.group.epoch(slot);
+        if self.epoch > known {
+            let message = format!("the caller knows epoch {} of the slot, this node only {known}", self.epoch);
+            return Err(RpcError::new(Kind::WrongEpoch, message).at_slot(slot, known).at_node(&self.here.id));
+        }
+        self.group.enter(slot).ok_or_else(|| self.moved(slot))
+    }
+
+    fn moved(&self, slot: Slot) -> RpcError {
+        match self.group.owner(slot) {
+            Some(owner) => {
+                let message = format!("slot {slot} belongs to node {}", owner.node.id);
+                RpcError::new(Kind::Moved, message).at_slot(slot, owner.epoch).at_node(&owner.node.id).with_address(owner.node.address)
+            }
+            None => RpcError::new(Kind::NoOwner, format!("no node owns slot {slot}")).at_slot(slot, 0).at_node(&self.here.id),
+        }
+    }
+
+    /// The error for a method that the service's code does not know.
+    pub fn unknown_method(&self) -> RpcError {
+        RpcError::new(Kind::UnknownMethod, format!("there is no method {}", self.method.full_name)).at_node(&self.here.id)
+    }
+
+    fn context(&self, slot: Option<Slot>) -> Context {
+        ContextBuilder::new(self.method, self.path.clone())
+            .deadline(self.deadline, self.here.settings.default_deadline)
+            .slot(slot, slot.map_or(0, |slot| self.group.epoch(slot)))
+            .node(Some(self.here.id.clone()))
+            .origin(self.id, self.trace.clone())
+            .build()
+    }
+
+    /// What the reply speaks for, if all nodes were asked.
+    fn covered(&self) -> Vec<Covered> {
+        match self.method.routing {
+            Routing::All(_) => self.group.covered_by(&self.here.id),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A call inside its slot. The slot is left when this drops.
+pub struct Entry<'a> {
+    call: &'a Incoming,
+    slot: Option<Slot>,
+    occupied: Option<Occupied<'a>>,
+}
+
+impl Entry<'_> {
+    /// Runs the method and encodes what it answers.
+    ///
+    /// # Errors
+    /// The deadline, a cancellation or a lapse of authority stopped it; it panicked; its value cannot be encoded.
+    pub async fn run<R: MethodResult>(self, future: BoxFuture<'_, R>) -> Result<Reply, RpcError> {
+        let here = &self.call.here;
+        let covered = self.call.covered();
+        let guarded = Guarded::new(future, self.call.context(self.slot), &here.authority).cancelled_by(self.call.cancel.as_ref());
+        let answer = guarded.await.and_then(encode).and_then(|outcome| self.within_limit(outcome));
+        match answer {
+            Ok(outcome) => Ok(Reply { outcome, covered }),
+            Err(error) => Err(self.locate(error)),
+        }
+    }
+
+    /// Runs the method to its end on a task of its own, whatever becomes of this future.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), but that the caller's deadline ends only the waiting.
+    pub async fn detach<R: MethodResult>(mut self, future: impl Future<Output = R> + Send + 'static) -> Result<Reply, RpcError> {
+        let call = self.call.clone();
+        let occupied = self.occupied.take().zip(self.slot).map(|(occupied, slot)| occupied.into_owned(call.group.clone(), slot));
+        let context = self.call.context(self.slot).detached();
+        let covered = self.call.covered();
+        let task = tokio::spawn(async move {
+            let answer = Guarded::new(Box::pin(future), context, &call.here.authority).await.and_then(encode);
+            drop(occupied);
+            answer
+        });
+        let answer = joined(task, self.call.deadline).await.and_then(|outcome| self.within_limit(outcome));
+        answer.map(|outcome| Reply { outcome, covered }).map_err(|error| self.locate(error))
+    }
+
+    fn within_limit(&self, outcome: Outcome) -> Result<Outcome, RpcError> {
+        let size = match &outcome {
+            Outcome::Value(value) => value.len(),
+            Outcome::Failure { message, data } => message.len() + data.len(),
+        };
+        let limit = self.call.here.settings.max_message;
+        if size > limit {
+            let message = format!("the reply of {} has {size} bytes, the limit is {limit}", self.call.method.full_name);
+            return Err(RpcError::new(Kind::TooLarge, message).with_executed(Executed::Yes));
+        }
+        Ok(outcome)
+    }
+
+    fn locate(&self, error: RpcError) -> RpcError {
+        let error = error.at_node(&self.call.here.id);
+        match self.slot {
+            Some(slot) => error.at_slot(slot, self.call.group.epoch(slot)),
+            None => error,
+        }
+    }
+}
+
+/// Encodes what a method returned.
+fn encode<R: MethodResult>(result: R) -> Result<Outcome, RpcError> {
+    let unencodable = |error: crate::codec::finite::EncodeError| {
+        RpcError::new(Kind::Encode, format!("the reply cannot be written as JSON: {error}")).with_executed(Executed::Yes)
+    };
+    Ok(match result.into_result() {
+        Ok(value) => Outcome::Value(to_json(&value).map_err(unencodable)?.into()),
+        Err(failure) => {
+            let message = crate::error::bounded(failure.to_string());
+            Outcome::Failure { message, data: to_json(&failure).map_err(unencodable)?.into() }
+        }
+    })
+}

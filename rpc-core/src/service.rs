@@ -1,0 +1,128 @@
+//! What an annotated trait is, as plain data: the macro fills these in, everything else reads them.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::call::Reply;
+use crate::cluster::NodeId;
+use crate::codec::args::Args;
+use crate::error::RpcError;
+use crate::route::slot::Slot;
+
+/// A service: an annotated trait.
+#[derive(Debug)]
+pub struct ServiceDescriptor {
+    /// The name on the wire, unique in a program.
+    pub name: &'static str,
+    /// The group whose slot map routes its calls.
+    pub group: &'static str,
+    /// Its methods, in the order of the trait.
+    pub methods: &'static [&'static MethodDescriptor],
+    /// The trait's path, for messages.
+    pub path: &'static str,
+}
+
+/// A method of a service.
+pub struct MethodDescriptor {
+    /// The service's name on the wire.
+    pub service: &'static str,
+    /// The group whose slot map routes the call.
+    pub group: &'static str,
+    /// The method's name on the wire.
+    pub name: &'static str,
+    /// `Service.method`, as in a request.
+    pub full_name: &'static str,
+    /// Where it runs.
+    pub routing: Routing,
+    /// The arguments' names, in order.
+    pub params: &'static [&'static str],
+    /// What the key is made of, for people: `code`, `url.host`.
+    pub key: &'static [&'static str],
+    /// The method's documentation, as written on the trait.
+    pub docs: &'static str,
+    /// It changes nothing: may be retried, repeated, cached.
+    pub read: bool,
+    /// Twice is the same as once: may be retried.
+    pub idempotent: bool,
+    /// Once started it runs to its end, whatever becomes of the caller.
+    pub detach: bool,
+    /// The slot of a call's raw arguments, for gateways; `None` without a key.
+    pub slot_of: Option<fn(&Args<'_>) -> Result<Slot, RpcError>>,
+    /// Merges the replies of all nodes into one; `Some` exactly for [`Routing::All`].
+    pub merge: Option<MergeReplies>,
+}
+
+/// Merges what each node answered, in the order of the nodes; never called with an empty list.
+pub type MergeReplies = fn(Vec<(NodeId, Result<Bytes, RpcError>)>) -> Result<Bytes, RpcError>;
+
+impl MethodDescriptor {
+    /// Whether a call that may have run can be sent again.
+    pub fn repeatable(&self) -> bool {
+        self.read || self.idempotent
+    }
+}
+
+impl fmt::Debug for MethodDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MethodDescriptor").field("name", &self.full_name).field("routing", &self.routing).finish_non_exhaustive()
+    }
+}
+
+/// Where a method runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Routing {
+    /// On the owner of the key's slot.
+    Key,
+    /// On any node; the named balancing policy picks (see [`crate::route::balance`]).
+    Any(Balancing),
+    /// On every node; the replies are merged.
+    All(Partial),
+    /// On the node of the caller.
+    Here,
+}
+
+impl fmt::Display for Routing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key => "key",
+            Self::Any(_) => "any",
+            Self::All(Partial::Refuse) => "all",
+            Self::All(Partial::Accept) => "all(partial)",
+            Self::Here => "here",
+        })
+    }
+}
+
+/// How a node is picked for a method that any node can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Balancing {
+    /// This node if it provides the service, else the others in turn.
+    PreferHere,
+    /// All nodes in turn.
+    RoundRobin,
+}
+
+/// What a call to all nodes answers when some of them fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partial {
+    /// The first failure.
+    Refuse,
+    /// The merged replies of the others; a [`crate::PerNode`] keeps the failures too.
+    Accept,
+}
+
+/// What the provider of a method answered, still encoded.
+pub type Answered = Result<Reply, RpcError>;
+
+/// A service linked into this program, found at start.
+pub struct LinkedService(pub &'static ServiceDescriptor);
+
+inventory::collect!(LinkedService);
+
+/// All services linked into this program, providers or not: what a gateway can route.
+pub fn linked_services() -> impl Iterator<Item = &'static ServiceDescriptor> {
+    inventory::iter::<LinkedService>.into_iter().map(|linked| linked.0)
+}

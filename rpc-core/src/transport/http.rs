@@ -1,0 +1,206 @@
+//! Calls as JSON-RPC requests over `POST /rpc`.
+
+mod body;
+mod cancel;
+mod reply;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Client, Response, Url};
+
+use self::cancel::{Cancels, TakeBack};
+use super::{headers, limits};
+use crate::call::{Call, Caller, Reply};
+use crate::cluster::NodeInfo;
+use crate::cluster::view::ClusterView;
+use crate::codec::envelope;
+use crate::error::{Executed, Kind, RpcError};
+use crate::transport::peers::Transport;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// How connections to peers are made and kept.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long an idle connection is kept; must be below the peers' idle timeout.
+    pub idle: Duration,
+    /// Idle connections kept to one peer.
+    pub idle_per_peer: usize,
+    /// Largest reply read, in bytes.
+    pub max_message: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: limits::CONNECT_TIMEOUT,
+            idle: limits::CLIENT_IDLE,
+            idle_per_peer: limits::IDLE_PER_PEER,
+            max_message: limits::MAX_MESSAGE,
+        }
+    }
+}
+
+/// One pool of HTTP/1.1 connections to all peers.
+pub struct HttpTransport {
+    client: Client,
+    cluster: Arc<OnceLock<String>>,
+    max_reply: usize,
+    cancels: Arc<Cancels>,
+}
+
+impl HttpTransport {
+    /// A transport for the cluster of this id, which may become known later.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] when the operating system refuses what the client needs.
+    pub fn new(settings: HttpSettings, cluster: Arc<OnceLock<String>>) -> Result<Self, RpcError> {
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .tcp_nodelay(true)
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(settings.idle)
+            .pool_max_idle_per_host(settings.idle_per_peer)
+            .referer(false)
+            .build()
+            .map_err(|error| RpcError::new(Kind::Internal, "the HTTP client cannot be set up").with_source(error))?;
+        let cancels = Cancels::new(client.clone());
+        Ok(Self { client, cluster, max_reply: settings.max_message + limits::ENVELOPE_ROOM, cancels })
+    }
+}
+
+impl Transport for HttpTransport {
+    fn caller(&self, node: &NodeInfo) -> Arc<dyn Caller> {
+        Arc::new(HttpPeer {
+            client: self.client.clone(),
+            url: url(&node.address, "/rpc"),
+            cluster: self.cluster.clone(),
+            max_reply: self.max_reply,
+            cancels: self.cancels.clone(),
+        })
+    }
+
+    fn view<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<ClusterView, RpcError>> {
+        Box::pin(async move {
+            let url = url(address, "/wherever/cluster")?;
+            let response = self.client.get(url).send().await.map_err(|error| unsent_or_lost(error).with_executed(Executed::No))?;
+            let not_a_node = |why: String| RpcError::new(Kind::Protocol, format!("{address} is no node: {why}")).with_executed(Executed::No);
+            if !response.status().is_success() {
+                return Err(not_a_node(format!("it answered {} for its map", response.status())));
+            }
+            let body = body::read(response, self.max_reply).await.map_err(|error| error.with_executed(Executed::No))?;
+            let view: ClusterView = serde_json::from_slice(&body).map_err(|error| not_a_node(format!("its map cannot be read: {error}")))?;
+            view.check().map_err(not_a_node)?;
+            Ok(view)
+        })
+    }
+}
+
+/// One peer, spoken to by POST.
+struct HttpPeer {
+    client: Client,
+    url: Result<Url, RpcError>,
+    cluster: Arc<OnceLock<String>>,
+    max_reply: usize,
+    cancels: Arc<Cancels>,
+}
+
+impl Caller for HttpPeer {
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+        Box::pin(async move {
+            let url = self.url.clone()?;
+            let take_back = TakeBack::armed(&self.cancels, &url, &call);
+            let answer = tokio::time::timeout_at(call.deadline.instant().into(), self.exchange(url, &call)).await;
+            take_back.disarm();
+            answer.unwrap_or_else(|_| Err(self.too_late(&call)))
+        })
+    }
+}
+
+impl HttpPeer {
+    async fn exchange(&self, url: Url, call: &Call) -> Result<Reply, RpcError> {
+        let mut body = Vec::with_capacity(call.params.len() + 96);
+        envelope::write_request(&mut body, call.id.sequence, call.method.full_name, &call.params);
+        let sending = self.client.post(url).headers(self.headers(call)).body(body).send();
+        let response = sending.await.map_err(unsent_or_lost)?;
+        if let Some(error) = refused(&response) {
+            return Err(error);
+        }
+        let body = body::read(response, self.max_reply).await?;
+        reply::read(&body, call.id.sequence)
+    }
+
+    fn headers(&self, call: &Call) -> HeaderMap {
+        let mut map = HeaderMap::with_capacity(10);
+        map.insert(CONTENT_TYPE, JSON);
+        if let Some(cluster) = self.cluster.get().and_then(|cluster| HeaderValue::from_str(cluster).ok()) {
+            map.insert(headers::CLUSTER, cluster);
+        }
+        if let Some(slot) = call.target.slot() {
+            map.insert(headers::SLOT, slot.get().into());
+            map.insert(headers::EPOCH, call.epoch.into());
+        }
+        // Rounded up, so that what is left of the last millisecond is not taken from the callee.
+        let left = call.deadline.remaining().as_micros().div_ceil(1000);
+        map.insert(headers::DEADLINE, u64::try_from(left).unwrap_or(u64::MAX).into());
+        if let Ok(id) = HeaderValue::from_str(&call.id.to_string()) {
+            map.insert(headers::CALL, id);
+        }
+        if call.hops > 0 {
+            map.insert(headers::HOPS, u64::from(call.hops).into());
+        }
+        if call.path.depth() > 0
+            && let Ok(path) = HeaderValue::from_str(&call.path.to_string())
+        {
+            map.insert(headers::PATH, path);
+        }
+        if let Some(trace) = call.trace.clone().and_then(|trace| HeaderValue::from_maybe_shared(trace).ok()) {
+            map.insert(headers::TRACE, trace);
+        }
+        map
+    }
+
+    fn too_late(&self, call: &Call) -> RpcError {
+        let host = self.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
+        let message = format!("{} had no answer from {host} by its deadline; the node may have run it", call.method.full_name);
+        RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe)
+    }
+}
+
+/// `http://address` with `path`. Addresses are checked before they come here, so the error is an internal one.
+fn url(address: &str, path: &str) -> Result<Url, RpcError> {
+    Url::parse(&format!("http://{address}{path}"))
+        .map_err(|error| RpcError::new(Kind::Internal, format!("{address:?} makes no URL: {error}")).with_executed(Executed::No))
+}
+
+/// Tells a request that never left from one that may have been read.
+fn unsent_or_lost(error: reqwest::Error) -> RpcError {
+    let error = error.without_url();
+    if error.is_connect() {
+        let why = body::deepest(&error);
+        return RpcError::new(Kind::Unavailable, format!("the node cannot be reached: {why}")).with_source(error);
+    }
+    let why = body::deepest(&error);
+    RpcError::new(Kind::ConnectionLost, format!("the connection broke before the reply: {why}")).with_source(error)
+}
+
+/// The error for a status that says the request never became a call; `None` for one that carries a JSON-RPC reply.
+fn refused(response: &Response) -> Option<RpcError> {
+    let status = response.status();
+    let (kind, executed) = match status.as_u16() {
+        200 => return None,
+        401 | 403 => (Kind::Unauthorised, Executed::No),
+        413 => (Kind::TooLarge, Executed::No),
+        503 => (Kind::Overloaded, Executed::No),
+        _ => (Kind::Protocol, Executed::Maybe),
+    };
+    Some(RpcError::new(kind, format!("the node answered HTTP {status} instead of a JSON-RPC reply")).with_executed(executed))
+}

@@ -1,0 +1,36 @@
+//! The bounds of a message and of the waits for one, each with its reason.
+
+use std::time::Duration;
+
+/// Largest request or reply, in bytes: 4 MiB holds any sane argument and keeps 10,000 of them from filling a node at once.
+pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// What an envelope may add to a message's arguments or value, in bytes.
+pub const ENVELOPE_ROOM: usize = 16 << 10;
+
+/// Most requests in one batch: enough to save round trips, too few to hold a node up for long.
+pub const MAX_BATCH: usize = 100;
+
+/// Most hops of one call: gateway, old owner, new owner, and one to spare. More is a loop.
+pub const MAX_HOPS: u8 = 4;
+
+/// Longest wait for a connection to a peer: a packet's way and one retransmission of a lost SYN (1 s).
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an idle connection is kept by the dialing side. It must be below [`SERVER_IDLE`], or a request could meet a
+/// connection that its server is just closing.
+pub const CLIENT_IDLE: Duration = Duration::from_secs(5);
+
+/// How long the serving side keeps an idle connection, at least.
+pub const SERVER_IDLE: Duration = Duration::from_secs(10);
+
+/// Idle connections kept to one peer: as many as calls that come in a burst again and again.
+pub const IDLE_PER_PEER: usize = 256;
+
+/// Cancellations under way at once from one program; further ones are left to the deadline.
+pub const MAX_CANCELS: usize = 64;
+
+/// How long a cancellation may take: it is of no use afterwards.
+pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+
+const _: () = assert!(CLIENT_IDLE.as_secs() < SERVER_IDLE.as_secs(), "the dialing side must give up an idle connection first");

@@ -1,0 +1,74 @@
+//! The peers that this program talks to, each with its connection and its retry budget.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures_util::future::BoxFuture;
+
+use crate::call::{Call, Caller, Reply};
+use crate::client::budget::Budget;
+use crate::cluster::view::ClusterView;
+use crate::cluster::{NodeId, NodeInfo};
+use crate::error::RpcError;
+
+/// A way to reach nodes.
+pub trait Transport: Send + Sync + 'static {
+    /// A caller that sends to the node at `address`; nothing is dialed yet.
+    fn caller(&self, node: &NodeInfo) -> Arc<dyn Caller>;
+
+    /// Reads the cluster's map from the node at `address`.
+    fn view<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<ClusterView, RpcError>>;
+}
+
+/// One peer.
+pub struct Peer {
+    /// Who it is, and where.
+    pub node: NodeInfo,
+    /// The retries that it may be asked for.
+    pub budget: Budget,
+    caller: Arc<dyn Caller>,
+}
+
+impl Peer {
+    /// Sends `call` to this peer.
+    ///
+    /// # Errors
+    /// What the peer or the way to it answered; it names the peer if it names no node.
+    pub async fn call(&self, call: Call) -> Result<Reply, RpcError> {
+        self.caller.call(call).await.map_err(|error| error.at_node(&self.node.id))
+    }
+}
+
+/// All peers. There are at most as many as members of the cluster.
+pub struct Peers {
+    transport: Arc<dyn Transport>,
+    // Held for a look-up or an insert; never across an await.
+    by_id: RwLock<HashMap<NodeId, Arc<Peer>>>,
+}
+
+impl Peers {
+    /// Peers reached by `transport`.
+    pub fn new(transport: Arc<dyn Transport>) -> Self {
+        Self { transport, by_id: RwLock::default() }
+    }
+
+    /// The way to reach them.
+    pub fn transport(&self) -> &dyn Transport {
+        &*self.transport
+    }
+
+    /// The peer `node`; made anew when its address has changed.
+    pub fn get(&self, node: &NodeInfo) -> Arc<Peer> {
+        let is_same = |peer: &&Arc<Peer>| peer.node.address == node.address;
+        if let Some(peer) = self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(&node.id).filter(is_same) {
+            return peer.clone();
+        }
+        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = by_id.get(&node.id).filter(is_same) {
+            return peer.clone();
+        }
+        let peer = Arc::new(Peer { node: node.clone(), budget: Budget::new(), caller: self.transport.caller(node) });
+        by_id.insert(node.id.clone(), peer.clone());
+        peer
+    }
+}
