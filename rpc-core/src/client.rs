@@ -81,7 +81,12 @@ impl<S: Service + ?Sized> Client<S> {
 
     fn of_cluster(wherever: &Wherever, pinned: Option<NodeId>) -> Self {
         let group = wherever.groups().get(S::descriptor().group);
-        Self(Arc::new(Backing::Cluster(Cluster { wherever: wherever.clone(), group, pinned, provider: OnceLock::new() })))
+        Self(Arc::new(Backing::Cluster(Cluster {
+            wherever: wherever.clone(),
+            group,
+            pinned,
+            provider: OnceLock::new(),
+        })))
     }
 
     /// Decides where a call goes and, if it stays, takes its place there.
@@ -142,7 +147,12 @@ impl<S: Service + ?Sized> Cluster<S> {
     }
 
     fn here_id(&self, method: &MethodDescriptor) -> Result<NodeId, RpcError> {
-        let outside = || RpcError::new(Kind::NoOwner, format!("{} runs on the caller's own node, and this program is none", method.full_name));
+        let outside = || {
+            RpcError::new(
+                Kind::NoOwner,
+                format!("{} runs on the caller's own node, and this program is none", method.full_name),
+            )
+        };
         self.wherever.here().map(|here| here.id.clone()).ok_or_else(outside)
     }
 }

@@ -113,7 +113,8 @@ pub struct PerNode<T> {
 impl<T> PerNode<T> {
     /// The reply of the node that runs the current call; a provider returns this.
     pub fn here(value: T) -> Self {
-        let node = Context::current().and_then(|context| context.node().cloned()).unwrap_or_else(|| NodeId::new("local"));
+        let node =
+            Context::current().and_then(|context| context.node().cloned()).unwrap_or_else(|| NodeId::new("local"));
         Self { replies: BTreeMap::from([(node, value)]), failures: BTreeMap::new() }
     }
 }

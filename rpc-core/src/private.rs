@@ -5,9 +5,9 @@ pub use inventory;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use crate::call::Reply;
 pub use crate::client::typed::{MethodResult, ServiceClient, merge_replies};
 pub use crate::client::{Client, Far, Near, Route};
-pub use crate::call::Reply;
 pub use crate::codec::args::{Args, ArgsWriter};
 pub use crate::error::RpcError;
 pub use crate::provider::incoming::{Entry, Incoming, Key};

@@ -65,7 +65,10 @@ impl MethodDescriptor {
 
 impl fmt::Debug for MethodDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MethodDescriptor").field("name", &self.full_name).field("routing", &self.routing).finish_non_exhaustive()
+        f.debug_struct("MethodDescriptor")
+            .field("name", &self.full_name)
+            .field("routing", &self.routing)
+            .finish_non_exhaustive()
     }
 }
 

@@ -35,11 +35,7 @@ async fn main() -> io::Result<()> {
 async fn serve_echo() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    serve(
-        listener,
-        Router::new().route("/echo", post(|body: Bytes| async { body })),
-    )
-    .await
+    serve(listener, Router::new().route("/echo", post(|body: Bytes| async { body }))).await
 }
 
 struct Server(Child);
@@ -53,12 +49,7 @@ impl Drop for Server {
 
 async fn attack(count: usize) -> io::Result<()> {
     let program = std::env::current_exe()?;
-    let mut server = Server(
-        Command::new(program)
-            .arg("serve")
-            .stdout(Stdio::piped())
-            .spawn()?,
-    );
+    let mut server = Server(Command::new(program).arg("serve").stdout(Stdio::piped()).spawn()?);
     let mut line = String::new();
     let stdout = server.0.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
     BufReader::new(stdout).read_line(&mut line)?;
@@ -83,19 +74,14 @@ async fn attack(count: usize) -> io::Result<()> {
     times.sort();
     let (middle, worst) = (times[times.len() / 2], times[times.len() * 99 / 100]);
     println!("{count} slow peers closed, the last after {longest:.1?}");
-    println!(
-        "{} requests meanwhile: p50 {middle:.1?}, p99 {worst:.1?}",
-        times.len()
-    );
+    println!("{} requests meanwhile: p50 {middle:.1?}, p99 {worst:.1?}", times.len());
     Ok(())
 }
 
 /// Stops in the middle of a request and waits to be closed; how long that took.
 async fn until_closed(addr: SocketAddr, header: bool) -> io::Result<Duration> {
     let mut stream = TcpStream::connect(addr).await?;
-    let _ = stream
-        .write_all(if header { HALF_HEADER } else { HALF_BODY })
-        .await;
+    let _ = stream.write_all(if header { HALF_HEADER } else { HALF_BODY }).await;
     let sent = Instant::now();
     // A reset closes as well as an end does.
     let _ = timeout(CLOSED_WITHIN, stream.read_to_end(&mut Vec::new())).await?;
@@ -105,14 +91,9 @@ async fn until_closed(addr: SocketAddr, header: bool) -> io::Result<Duration> {
 async fn good_request(addr: SocketAddr) -> io::Result<Duration> {
     let began = Instant::now();
     let mut stream = TcpStream::connect(addr).await?;
-    let request =
-        b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\necho";
+    let request = b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\necho";
     stream.write_all(request).await?;
     let mut answer = String::new();
     timeout(CLOSED_WITHIN, stream.read_to_string(&mut answer)).await??;
-    if answer.ends_with("echo") {
-        Ok(began.elapsed())
-    } else {
-        Err(io::Error::other(answer))
-    }
+    if answer.ends_with("echo") { Ok(began.elapsed()) } else { Err(io::Error::other(answer)) }
 }

@@ -26,8 +26,8 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 pub use limits::{
-    BODY_TIME, DRAIN_TIME, HEADER_TIME, IDLE_TIME, Limits, MAX_CONNECTIONS, MAX_HEADER_BYTES,
-    MAX_HEADERS, MAX_URI_BYTES, WRITE_STALL,
+    BODY_TIME, DRAIN_TIME, HEADER_TIME, IDLE_TIME, Limits, MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_HEADERS,
+    MAX_URI_BYTES, WRITE_STALL,
 };
 
 /// Rest after which the kernel asks a silent peer whether it is still there, and between its questions: a
@@ -62,9 +62,7 @@ pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
 /// # Errors
 /// As [`serve`].
 pub async fn serve_with(listener: TcpListener, router: Router, limits: Limits) -> io::Result<()> {
-    serve_with_shutdown(listener, router, limits, std::future::pending())
-        .await
-        .map(drop)
+    serve_with_shutdown(listener, router, limits, std::future::pending()).await.map(drop)
 }
 
 /// Like [`serve`], until `shutdown` is ready and the requests in flight have finished.

@@ -31,7 +31,9 @@ impl FromStr for CallId {
 
     fn from_str(text: &str) -> Result<Self, BadCallId> {
         let mut parts = text.split('-');
-        let (Some(session), Some(sequence), Some(acked), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(session), Some(sequence), Some(acked), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(BadCallId);
         };
         let plain = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());
@@ -87,7 +89,15 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for bad in ["", "1-2-1", "00c0ffee00c0ffee-0-0", "00c0ffee00c0ffee-7-7", "00c0ffee00c0ffee-+7-6", "00c0ffee00c0ffee-7-6-5", "00c0ffee00c0ffee-99999999999999999999-0"] {
+        for bad in [
+            "",
+            "1-2-1",
+            "00c0ffee00c0ffee-0-0",
+            "00c0ffee00c0ffee-7-7",
+            "00c0ffee00c0ffee-+7-6",
+            "00c0ffee00c0ffee-7-6-5",
+            "00c0ffee00c0ffee-99999999999999999999-0",
+        ] {
             assert_eq!(bad.parse::<CallId>(), Err(BadCallId), "{bad}");
         }
     }

@@ -52,7 +52,10 @@ impl Path {
     /// [`Kind::TooDeep`] for more than [`MAX_CALL_DEPTH`] names, [`Kind::InvalidRequest`] for text that is too long.
     pub fn parse(text: &str) -> Result<Self, RpcError> {
         if text.len() > MAX_PATH_TEXT {
-            return Err(RpcError::new(Kind::InvalidRequest, format!("the call path is longer than {MAX_PATH_TEXT} bytes")));
+            return Err(RpcError::new(
+                Kind::InvalidRequest,
+                format!("the call path is longer than {MAX_PATH_TEXT} bytes"),
+            ));
         }
         text.split('>').filter(|name| !name.is_empty()).try_fold(Self::root(), |path, name| path.nest(name.to_owned()))
     }

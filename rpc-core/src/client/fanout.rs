@@ -21,7 +21,9 @@ type Replies = Vec<(NodeId, Result<Reply, RpcError>)>;
 /// Asks every node of the method's group.
 pub(super) async fn call_all(router: &Router, shared: &Arc<Shared>, call: Call) -> Result<Reply, RpcError> {
     let Routing::All(partial) = call.method.routing else {
-        return Err(RpcError::new(Kind::Internal, "only a method marked all runs on all nodes").with_executed(Executed::No));
+        return Err(
+            RpcError::new(Kind::Internal, "only a method marked all runs on all nodes").with_executed(Executed::No)
+        );
     };
     let mut last = None;
     for _ in 0..=MAX_REDIRECTS {
@@ -64,17 +66,22 @@ fn gap(replies: &Replies) -> Option<RpcError> {
     if replies.iter().any(|(_, reply)| !matches!(reply, Ok(Reply { outcome: Outcome::Value(_), .. }))) {
         return None;
     }
-    let mut runs: Vec<Covered> = replies.iter().filter_map(|(_, reply)| reply.as_ref().ok()).flat_map(|reply| reply.covered.clone()).collect();
+    let mut runs: Vec<Covered> =
+        replies.iter().filter_map(|(_, reply)| reply.as_ref().ok()).flat_map(|reply| reply.covered.clone()).collect();
     runs.sort_by_key(|run| run.first);
     let mut next = 0_u32;
     for run in runs {
         if u32::from(run.first.get()) != next {
             let word = if u32::from(run.first.get()) > next { "nobody" } else { "more than one node" };
-            return Some(RpcError::new(Kind::Coverage, format!("{word} answered for slots near {}; they are being moved", run.first)));
+            return Some(RpcError::new(
+                Kind::Coverage,
+                format!("{word} answered for slots near {}; they are being moved", run.first),
+            ));
         }
         next = u32::from(run.last.get()) + 1;
     }
-    (next != u32::from(Slot::COUNT)).then(|| RpcError::new(Kind::Coverage, format!("nobody answered for slots from {next} on")))
+    (next != u32::from(Slot::COUNT))
+        .then(|| RpcError::new(Kind::Coverage, format!("nobody answered for slots from {next} on")))
 }
 
 fn merge(call: &Call, partial: Partial, replies: Replies) -> Result<Reply, RpcError> {
@@ -113,14 +120,20 @@ mod tests {
 
     fn reply(runs: &[(u16, u16)]) -> (NodeId, Result<Reply, RpcError>) {
         let slot = |n| Slot::new(n).expect("in range");
-        let covered = runs.iter().map(|(first, last)| Covered { first: slot(*first), last: slot(*last), epoch: 1 }).collect();
+        let covered =
+            runs.iter().map(|(first, last)| Covered { first: slot(*first), last: slot(*last), epoch: 1 }).collect();
         (NodeId::new("n"), Ok(Reply { outcome: Outcome::Value(Bytes::from_static(b"1")), covered }))
     }
 
     #[test]
     fn every_slot_must_be_covered_exactly_once() {
         assert!(gap(&vec![reply(&[(0, 10), (100, 16383)]), reply(&[(11, 99)])]).is_none());
-        for bad in [vec![reply(&[(0, 16382)])], vec![reply(&[(1, 16383)])], vec![reply(&[(0, 16383)]), reply(&[(5, 6)])], vec![]] {
+        for bad in [
+            vec![reply(&[(0, 16382)])],
+            vec![reply(&[(1, 16383)])],
+            vec![reply(&[(0, 16383)]), reply(&[(5, 6)])],
+            vec![],
+        ] {
             assert_eq!(gap(&bad).map(|error| error.kind()), Some(Kind::Coverage));
         }
     }

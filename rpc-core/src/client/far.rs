@@ -19,7 +19,11 @@ pub struct Far<'a> {
 }
 
 impl<'a> Far<'a> {
-    pub(super) fn new(wherever: &'a Wherever, method: &'static MethodDescriptor, target: Target) -> Result<Self, RpcError> {
+    pub(super) fn new(
+        wherever: &'a Wherever,
+        method: &'static MethodDescriptor,
+        target: Target,
+    ) -> Result<Self, RpcError> {
         Ok(Self { wherever, method, target, path: nested_path()? })
     }
 
@@ -39,7 +43,9 @@ impl<'a> Far<'a> {
         };
         match self.send(params).await {
             Ok(Outcome::Value(body)) => read_value(&body).map_or_else(R::refused, |value| R::from_result(Ok(value))),
-            Ok(Outcome::Failure { data, .. }) => read_value(&data).map_or_else(R::refused, |failure| R::from_result(Err(failure))),
+            Ok(Outcome::Failure { data, .. }) => {
+                read_value(&data).map_or_else(R::refused, |failure| R::from_result(Err(failure)))
+            }
             Err(error) => R::refused(error),
         }
     }
@@ -47,7 +53,8 @@ impl<'a> Far<'a> {
     async fn send(self, params: Bytes) -> Result<Outcome, RpcError> {
         let limit = self.wherever.settings().max_message;
         if params.len() > limit {
-            let message = format!("the arguments of {} have {} bytes, the limit is {limit}", self.method.full_name, params.len());
+            let message =
+                format!("the arguments of {} have {} bytes, the limit is {limit}", self.method.full_name, params.len());
             return Err(RpcError::new(Kind::TooLarge, message));
         }
         let context = Context::current();

@@ -44,12 +44,14 @@ pub(super) async fn ask_for_map(shared: &Arc<Shared>, deadline: Deadline) {
 /// # Errors
 /// [`Kind::Unavailable`], with what the last address said.
 pub(super) async fn fetch(shared: &Shared) -> Result<(), RpcError> {
-    let mut addresses: Vec<String> = shared.groups.all().iter().flat_map(|group| group.members()).map(|node| node.address).collect();
+    let mut addresses: Vec<String> =
+        shared.groups.all().iter().flat_map(|group| group.members()).map(|node| node.address).collect();
     addresses.extend(shared.seeds.iter().cloned());
     addresses.dedup();
     // Different clients ask different nodes first.
     let start = (shared.jitter() * addresses.len() as f64) as usize;
-    addresses.rotate_left(start.min(addresses.len().saturating_sub(1)));
+    let start = start.min(addresses.len().saturating_sub(1));
+    addresses.rotate_left(start);
     let mut last = RpcError::new(Kind::Unavailable, "no address of the cluster is known");
     for address in addresses {
         match tokio::time::timeout(PATIENCE, shared.peers.transport().view(&address)).await {
@@ -58,7 +60,9 @@ pub(super) async fn fetch(shared: &Shared) -> Result<(), RpcError> {
                 Err(error) => last = error,
             },
             Ok(Err(error)) => last = error,
-            Err(_) => last = RpcError::new(Kind::Unavailable, format!("{address} did not tell its map within {PATIENCE:?}")),
+            Err(_) => {
+                last = RpcError::new(Kind::Unavailable, format!("{address} did not tell its map within {PATIENCE:?}"))
+            }
         }
     }
     Err(last)

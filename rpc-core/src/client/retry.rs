@@ -60,7 +60,9 @@ impl Retry {
                 Step::Wait(self.wait(error, jitter))
             }
             (Kind::Unavailable | Kind::Overloaded | Kind::ShuttingDown, Executed::No) => self.spend(error, jitter),
-            (Kind::ConnectionLost | Kind::NoAuthority | Kind::Protocol, Executed::Maybe) if self.repeatable => self.spend(error, jitter),
+            (Kind::ConnectionLost | Kind::NoAuthority | Kind::Protocol, Executed::Maybe) if self.repeatable => {
+                self.spend(error, jitter)
+            }
             (Kind::ConnectionLost, Executed::No) => self.spend(error, jitter),
             _ => Step::Fail,
         }
@@ -114,7 +116,8 @@ mod tests {
     fn redirects_are_followed_five_times_whatever_they_claim() {
         for is_news in [true, false] {
             let mut retry = Retry::new(false);
-            let followed = (0..100).take_while(|_| retry.after(&error(Kind::Moved), is_news, 0.5) != Step::Fail).count();
+            let followed =
+                (0..100).take_while(|_| retry.after(&error(Kind::Moved), is_news, 0.5) != Step::Fail).count();
             assert_eq!(followed, MAX_REDIRECTS as usize);
         }
     }
@@ -131,7 +134,15 @@ mod tests {
 
     #[test]
     fn what_the_caller_did_wrong_is_never_tried_again() {
-        for kind in [Kind::BadArguments, Kind::UnknownService, Kind::Deadline, Kind::Panicked, Kind::Unauthorised, Kind::SlotMismatch, Kind::TooDeep] {
+        for kind in [
+            Kind::BadArguments,
+            Kind::UnknownService,
+            Kind::Deadline,
+            Kind::Panicked,
+            Kind::Unauthorised,
+            Kind::SlotMismatch,
+            Kind::TooDeep,
+        ] {
             assert_eq!(Retry::new(true).after(&error(kind), false, 0.0), Step::Fail, "{kind}");
         }
     }

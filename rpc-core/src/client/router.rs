@@ -78,13 +78,15 @@ impl Router {
     fn place(&self, group: &Group, call: &mut Call, avoid: &[NodeId]) -> Result<Place, RpcError> {
         let node = match &call.target {
             Target::Slot(slot) => {
-                let unowned = || RpcError::new(Kind::NoOwner, format!("no node is known to own slot {slot}")).at_slot(*slot, 0);
+                let unowned =
+                    || RpcError::new(Kind::NoOwner, format!("no node is known to own slot {slot}")).at_slot(*slot, 0);
                 let owner = group.owner(*slot).ok_or_else(unowned)?;
                 call.epoch = owner.epoch;
                 owner.node
             }
             Target::Node(id, _) => {
-                let unknown = || RpcError::new(Kind::NoOwner, format!("no node {id} is known in group {}", group.name()));
+                let unknown =
+                    || RpcError::new(Kind::NoOwner, format!("no node {id} is known in group {}", group.name()));
                 group.member(id).ok_or_else(unknown)?
             }
             Target::Any | Target::All => self.pick(group, call, avoid)?,
@@ -95,14 +97,20 @@ impl Router {
     /// The node that the method's balancing policy picks among those that have not failed this call yet.
     fn pick(&self, group: &Group, call: &Call, avoid: &[NodeId]) -> Result<NodeInfo, RpcError> {
         let Routing::Any(policy) = call.method.routing else {
-            return Err(RpcError::new(Kind::Internal, format!("{} has no balancing policy", call.method.full_name)).with_executed(Executed::No));
+            return Err(RpcError::new(Kind::Internal, format!("{} has no balancing policy", call.method.full_name))
+                .with_executed(Executed::No));
         };
         let members = group.members();
         let fresh: Vec<_> = members.iter().filter(|node| !avoid.contains(&node.id)).collect();
         let candidates = if fresh.is_empty() { members.iter().collect() } else { fresh };
-        let here = self.0.here.as_ref().filter(|here| here.registry().is_some_and(|registry| registry.provider(call.method.service).is_some()));
+        let here =
+            self.0.here.as_ref().filter(|here| {
+                here.registry().is_some_and(|registry| registry.provider(call.method.service).is_some())
+            });
         let picked = self.0.balance.pick(policy, &candidates, here.map(|here| &here.id));
-        picked.cloned().ok_or_else(|| RpcError::new(Kind::NoOwner, format!("group {} has no nodes that are known", group.name())))
+        picked
+            .cloned()
+            .ok_or_else(|| RpcError::new(Kind::NoOwner, format!("group {} has no nodes that are known", group.name())))
     }
 
     fn at(&self, node: &NodeInfo) -> Place {
@@ -132,11 +140,15 @@ impl Router {
             return Ok(false);
         }
         // A client pinned to a node asked for that node: it is told who the owner is, and decides for itself.
-        let (Target::Slot(slot), Some(moved), Some(epoch), Some(owner)) = (&call.target, error.slot(), error.epoch(), error.node()) else {
+        let (Target::Slot(slot), Some(moved), Some(epoch), Some(owner)) =
+            (&call.target, error.slot(), error.epoch(), error.node())
+        else {
             return Err(error.clone());
         };
         if moved != *slot {
-            let message = format!("this caller hashed the key to slot {slot}, the node asked to slot {moved}: the key's type does not serialize the same way on both");
+            let message = format!(
+                "this caller hashed the key to slot {slot}, the node asked to slot {moved}: the key's type does not serialize the same way on both"
+            );
             return Err(RpcError::new(Kind::SlotMismatch, message).at_slot(*slot, epoch));
         }
         // Only a member's address is ever dialed, and it is taken from the map: what the redirect names is not trusted.
@@ -156,7 +168,11 @@ impl Place {
 /// Waits, unless the deadline comes first.
 async fn pause(wait: Duration, call: &Call, last: RpcError) -> Result<(), RpcError> {
     if call.deadline.remaining() <= wait {
-        let message = format!("the deadline would pass before the next try of {}; the last one failed: {}", call.method.full_name, last.message());
+        let message = format!(
+            "the deadline would pass before the next try of {}; the last one failed: {}",
+            call.method.full_name,
+            last.message()
+        );
         let error = RpcError::new(Kind::Deadline, message).with_executed(last.executed()).with_source(last);
         return Err(error);
     }

@@ -76,7 +76,9 @@ pub trait ServiceClient: Clone + Send + Sync + 'static {
 ///
 /// # Errors
 /// [`Kind::Decode`] when a node's value cannot be read, [`Kind::Encode`] when the merged one cannot be written.
-pub fn merge_replies<R: MethodResult<Value: Merge>>(replies: Vec<(NodeId, Result<Bytes, RpcError>)>) -> Result<Bytes, RpcError> {
+pub fn merge_replies<R: MethodResult<Value: Merge>>(
+    replies: Vec<(NodeId, Result<Bytes, RpcError>)>,
+) -> Result<Bytes, RpcError> {
     let mut merged: Option<R::Value> = None;
     let mut absent = Vec::new();
     for (node, reply) in replies {
@@ -96,12 +98,14 @@ pub fn merge_replies<R: MethodResult<Value: Merge>>(replies: Vec<(NodeId, Result
         return Err(absent.into_iter().next().map_or_else(none, |(_, error)| error));
     };
     absent.into_iter().for_each(|(node, error)| merged.absent(node, error));
-    let unencodable = |error| RpcError::new(Kind::Encode, format!("the merged reply cannot be written as JSON: {error}"));
+    let unencodable =
+        |error| RpcError::new(Kind::Encode, format!("the merged reply cannot be written as JSON: {error}"));
     to_json(&merged).map(Bytes::from).map_err(|error| unencodable(error).with_executed(Executed::Yes))
 }
 
 /// Reads what a provider answered.
 pub(crate) fn read_value<T: DeserializeOwned>(body: &[u8]) -> Result<T, RpcError> {
-    serde_json::from_slice(body)
-        .map_err(|error| RpcError::new(Kind::Decode, format!("the method ran, but its reply cannot be read: {error}")).with_source(error))
+    serde_json::from_slice(body).map_err(|error| {
+        RpcError::new(Kind::Decode, format!("the method ran, but its reply cannot be read: {error}")).with_source(error)
+    })
 }

@@ -93,7 +93,13 @@ impl Wherever {
 
     /// The nodes of the group `group`, as far as known.
     pub fn nodes(&self, group: &str) -> Vec<NodeInfo> {
-        self.shared.groups.all().iter().find(|known| known.name() == group).map(|known| known.members()).unwrap_or_default()
+        self.shared
+            .groups
+            .all()
+            .iter()
+            .find(|known| known.name() == group)
+            .map(|known| known.members())
+            .unwrap_or_default()
     }
 
     /// What was counted since the start.
@@ -174,9 +180,13 @@ impl WhereverBuilder {
     /// # Errors
     /// As [`Wherever::connect_lazily`].
     pub fn connecting<A: AsRef<str>>(addresses: impl IntoIterator<Item = A>) -> Result<Self, RpcError> {
-        let seeds: Vec<String> = addresses.into_iter().map(|address| plain_address(address.as_ref())).collect::<Result<_, _>>()?;
+        let seeds: Vec<String> =
+            addresses.into_iter().map(|address| plain_address(address.as_ref())).collect::<Result<_, _>>()?;
         if seeds.is_empty() {
-            return Err(RpcError::new(Kind::BadArguments, "give at least one address of the cluster, such as http://127.0.0.1:7001"));
+            return Err(RpcError::new(
+                Kind::BadArguments,
+                "give at least one address of the cluster, such as http://127.0.0.1:7001",
+            ));
         }
         Ok(Self { seeds, ..Self::new(Arc::new(Groups::new(MAX_GROUPS, Group::new)), OnceLock::new()) })
     }
@@ -268,5 +278,8 @@ fn plain_address(text: &str) -> Result<String, RpcError> {
     if is_dialable(plain) {
         return Ok(plain.to_owned());
     }
-    Err(RpcError::new(Kind::BadArguments, format!("{text:?} is no node address: write http://host:port, such as http://127.0.0.1:7001")))
+    Err(RpcError::new(
+        Kind::BadArguments,
+        format!("{text:?} is no node address: write http://host:port, such as http://127.0.0.1:7001"),
+    ))
 }

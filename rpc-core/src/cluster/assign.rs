@@ -58,10 +58,7 @@ pub fn targets(weights: &[Weight], counts: &[u32]) -> Result<Vec<u32>, AssignErr
         return Err(AssignError::TooManyNodes(weights.len()));
     }
     if counts.len() != weights.len() {
-        return Err(AssignError::CountsMismatch {
-            counts: counts.len(),
-            weights: weights.len(),
-        });
+        return Err(AssignError::CountsMismatch { counts: counts.len(), weights: weights.len() });
     }
     let total: u64 = weights.iter().copied().map(u64::from).sum();
     if total == 0 {
@@ -69,17 +66,12 @@ pub fn targets(weights: &[Weight], counts: &[u32]) -> Result<Vec<u32>, AssignErr
     }
     let share = |weight: Weight| SLOTS * u64::from(weight);
     // A share is at most all slots, so it fits.
-    let mut targets: Vec<u32> = weights
-        .iter()
-        .map(|&weight| (share(weight) / total) as u32)
-        .collect();
+    let mut targets: Vec<u32> = weights.iter().map(|&weight| (share(weight) / total) as u32).collect();
     let seats = Slot::COUNT as usize - targets.iter().map(|&floor| floor as usize).sum::<usize>();
 
     // Only a share that was rounded down may be rounded up: a node of weight 0 must not win a seat. There are always more
     // such shares than seats, since each lost less than one slot.
-    let mut rounded: Vec<usize> = (0..weights.len())
-        .filter(|&node| share(weights[node]) % total > 0)
-        .collect();
+    let mut rounded: Vec<usize> = (0..weights.len()).filter(|&node| share(weights[node]) % total > 0).collect();
     rounded.sort_by_key(|&node| {
         let above = counts[node] > targets[node];
         (Reverse(above), Reverse(share(weights[node]) % total), node)
@@ -102,11 +94,8 @@ pub fn assign(current: &[Option<u16>], weights: &[Weight]) -> Result<Vec<u16>, A
     let counts = count_owned(current, weights)?;
     let targets = targets(weights, &counts)?;
 
-    let mut surplus: Vec<u32> = counts
-        .iter()
-        .zip(&targets)
-        .map(|(count, target)| count.saturating_sub(*target))
-        .collect();
+    let mut surplus: Vec<u32> =
+        counts.iter().zip(&targets).map(|(count, target)| count.saturating_sub(*target)).collect();
     let mut next = current.to_vec();
     // From the top, so that what a node keeps stays one range.
     for owner in next.iter_mut().rev() {
@@ -118,16 +107,11 @@ pub fn assign(current: &[Option<u16>], weights: &[Weight]) -> Result<Vec<u16>, A
         }
     }
 
-    let mut takers =
-        (0..=u16::MAX)
-            .zip(counts.iter().zip(&targets))
-            .flat_map(|(node, (count, target))| {
-                std::iter::repeat_n(node, target.saturating_sub(*count) as usize)
-            });
+    let mut takers = (0..=u16::MAX)
+        .zip(counts.iter().zip(&targets))
+        .flat_map(|(node, (count, target))| std::iter::repeat_n(node, target.saturating_sub(*count) as usize));
     let table = next.into_iter().map(|owner| {
-        owner
-            .or_else(|| takers.next())
-            .expect("targets sum to all slots, so as many are wanted as are free")
+        owner.or_else(|| takers.next()).expect("targets sum to all slots, so as many are wanted as are free")
     });
     Ok(table.collect())
 }
@@ -139,9 +123,7 @@ fn count_owned(current: &[Option<u16>], weights: &[Weight]) -> Result<Vec<u32>, 
     let mut counts = vec![0; weights.len()];
     for (slot, owner) in current.iter().enumerate() {
         if let Some(owner) = *owner {
-            *counts
-                .get_mut(usize::from(owner))
-                .ok_or(AssignError::UnknownOwner { slot, owner })? += 1;
+            *counts.get_mut(usize::from(owner)).ok_or(AssignError::UnknownOwner { slot, owner })? += 1;
         }
     }
     Ok(counts)
@@ -160,10 +142,7 @@ mod tests {
     }
 
     fn moves(from: &[Option<u16>], to: &[u16]) -> usize {
-        from.iter()
-            .zip(to)
-            .filter(|(from, to)| from.is_some_and(|from| from != **to))
-            .count()
+        from.iter().zip(to).filter(|(from, to)| from.is_some_and(|from| from != **to)).count()
     }
 
     #[test]
@@ -171,10 +150,7 @@ mod tests {
         let table = assign(&FREE, &[1, 1, 1]).unwrap();
         assert!(table.is_sorted());
         assert_eq!(targets(&[1, 1, 1], &[0; 3]), Ok(vec![5462, 5461, 5461]));
-        assert_eq!(
-            (table[0], table[5461], table[5462], table[16383]),
-            (0, 0, 1, 2)
-        );
+        assert_eq!((table[0], table[5461], table[5462], table[16383]), (0, 0, 1, 2));
     }
 
     /// The scenarios of the model in Python that chose the algorithm.
@@ -183,10 +159,7 @@ mod tests {
         let ten = assign(&FREE, &[1; 10]).unwrap();
         let eleven = assign(&owned(&ten), &[1; 11]).unwrap();
         assert_eq!(moves(&owned(&ten), &eleven), 16384 / 11);
-        let without_3: Vec<_> = ten
-            .iter()
-            .map(|&owner| (owner != 3).then_some(owner))
-            .collect();
+        let without_3: Vec<_> = ten.iter().map(|&owner| (owner != 3).then_some(owner)).collect();
         let nine = assign(&without_3, &[1, 1, 1, 0, 1, 1, 1, 1, 1, 1]).unwrap();
         assert_eq!(moves(&without_3, &nine), 0);
         assert!(!nine.contains(&3));
@@ -194,10 +167,7 @@ mod tests {
 
     #[test]
     fn a_weight_of_zero_never_wins_a_seat() {
-        assert_eq!(
-            targets(&[0, 1, 1, 1], &[9000, 0, 0, 0]),
-            Ok(vec![0, 5462, 5461, 5461])
-        );
+        assert_eq!(targets(&[0, 1, 1, 1], &[9000, 0, 0, 0]), Ok(vec![0, 5462, 5461, 5461]));
         let leaving = assign(&owned(&[0; 16384]), &[0, 5]).unwrap();
         assert!(leaving.iter().all(|&owner| owner == 1));
     }
@@ -206,27 +176,12 @@ mod tests {
     fn what_cannot_be_assigned_is_named() {
         assert_eq!(assign(&FREE, &[]), Err(AssignError::NoWeight));
         assert_eq!(assign(&FREE, &[0, 0]), Err(AssignError::NoWeight));
-        assert_eq!(
-            assign(&FREE[1..], &[1]),
-            Err(AssignError::TableLength(16383))
-        );
-        assert_eq!(
-            targets(&[1], &[]),
-            Err(AssignError::CountsMismatch {
-                counts: 0,
-                weights: 1
-            })
-        );
-        assert_eq!(
-            targets(&vec![1; 65537], &[]),
-            Err(AssignError::TooManyNodes(65537))
-        );
+        assert_eq!(assign(&FREE[1..], &[1]), Err(AssignError::TableLength(16383)));
+        assert_eq!(targets(&[1], &[]), Err(AssignError::CountsMismatch { counts: 0, weights: 1 }));
+        assert_eq!(targets(&vec![1; 65537], &[]), Err(AssignError::TooManyNodes(65537)));
         let mut stray = FREE;
         stray[7] = Some(1);
-        assert_eq!(
-            assign(&stray, &[1]),
-            Err(AssignError::UnknownOwner { slot: 7, owner: 1 })
-        );
+        assert_eq!(assign(&stray, &[1]), Err(AssignError::UnknownOwner { slot: 7, owner: 1 }));
     }
 
     #[test]
@@ -237,15 +192,13 @@ mod tests {
 
     fn weights() -> impl Strategy<Value = Vec<Weight>> {
         let weight = prop_oneof![3 => 0_u32..5, 1 => any::<u32>()];
-        prop::collection::vec(weight, 1..20)
-            .prop_filter("one must be above 0", |all| all.iter().any(|&w| w > 0))
+        prop::collection::vec(weight, 1..20).prop_filter("one must be above 0", |all| all.iter().any(|&w| w > 0))
     }
 
     /// A table that some earlier weights led to, with some slots freed.
     fn table(nodes: usize) -> impl Strategy<Value = Vec<Option<u16>>> {
         let owner = prop::option::of(0..nodes as u16);
-        prop::collection::vec(owner, 64)
-            .prop_map(|runs| runs.into_iter().flat_map(|owner| [owner; 256]).collect())
+        prop::collection::vec(owner, 64).prop_map(|runs| runs.into_iter().flat_map(|owner| [owner; 256]).collect())
     }
 
     proptest! {

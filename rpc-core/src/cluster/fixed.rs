@@ -132,7 +132,13 @@ mod tests {
         assert_eq!((a.cluster_id(), a.slots()), (b.cluster_id(), b.slots()));
         let c = FixedNodes::new([("h:1", 2), ("h:2", 1), ("h:3", 1)]).expect("good");
         assert_ne!(a.cluster_id(), c.cluster_id());
-        let held = |view: &GroupView, node| view.slots.iter().filter(|run| run.node == node).map(|run| run.last.get() - run.first.get() + 1).sum::<u16>();
+        let held = |view: &GroupView, node| {
+            view.slots
+                .iter()
+                .filter(|run| run.node == node)
+                .map(|run| run.last.get() - run.first.get() + 1)
+                .sum::<u16>()
+        };
         assert_eq!(held(&c.slots(), 0), 8192);
         assert!((5461..=5462).contains(&held(&a.slots(), 1)));
     }

@@ -1,3 +1,9 @@
-//! The pure machines behind a cluster: no I/O, no clocks.
+//! Nodes and who owns what: pure, without I/O or clocks.
 
 pub mod assign;
+pub mod fixed;
+pub mod view;
+
+mod node;
+
+pub use node::{NodeId, NodeInfo};

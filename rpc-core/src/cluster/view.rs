@@ -116,7 +116,10 @@ impl ClusterView {
                 return Err(format!("node {} has the address {:?}, which is not host:port", node.id, node.address));
             }
             let orderly = group.slots.windows(2).all(|pair| pair[0].last < pair[1].first);
-            let sound = group.slots.iter().all(|run| run.first <= run.last && run.node < group.nodes.len() && run.epoch < 1 << 48);
+            let sound = group
+                .slots
+                .iter()
+                .all(|run| run.first <= run.last && run.node < group.nodes.len() && run.epoch < 1 << 48);
             if !orderly || !sound {
                 return Err(format!("the slots of group {name:?} are out of order, overlap, or name unknown nodes"));
             }
@@ -131,7 +134,11 @@ pub fn is_dialable(address: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let host_ok = match bare {
         Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.len() <= 253 && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+        None => {
+            !host.is_empty()
+                && host.len() <= 253
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        }
     };
     host_ok && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
@@ -145,7 +152,20 @@ mod tests {
         for good in ["127.0.0.1:80", "node-1.internal:7000", "[::1]:7000"] {
             assert!(is_dialable(good), "{good}");
         }
-        for bad in ["", "host", "host:", "host:0", "host:99999", "http://host:80", "a@b:80", "host:80/x", "::1:80", "h st:80", "host:+80", "[x]:80"] {
+        for bad in [
+            "",
+            "host",
+            "host:",
+            "host:0",
+            "host:99999",
+            "http://host:80",
+            "a@b:80",
+            "host:80/x",
+            "::1:80",
+            "h st:80",
+            "host:+80",
+            "[x]:80",
+        ] {
             assert!(!is_dialable(bad), "{bad}");
         }
     }

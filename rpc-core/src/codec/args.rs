@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::finite::{EncodeError, write_json};
 use super::raw::{ObjectFault, Unknown, read_elements, read_members, read_text};
 use super::text::{bounded, shown};
+use crate::error::{Kind, RpcError};
 
 /// Room for the arguments of most calls, in bytes, so that writing them seldom grows the buffer.
 const USUAL_ARGS_BYTES: usize = 256;
@@ -24,10 +25,13 @@ pub struct ArgsError {
 
 impl ArgsError {
     fn of_call(message: String) -> Self {
-        Self {
-            argument: None,
-            message: bounded(message),
-        }
+        Self { argument: None, message: bounded(message) }
+    }
+}
+
+impl From<ArgsError> for RpcError {
+    fn from(error: ArgsError) -> Self {
+        Self::new(Kind::BadArguments, error.message)
     }
 }
 
@@ -46,10 +50,7 @@ impl<'a> Args<'a> {
     /// [`ArgsError`] for anything else: other JSON, bad JSON or UTF-8, trailing bytes, unknown, doubled or too many
     /// arguments.
     pub fn parse(names: &'static [&'static str], params: &'a [u8]) -> Result<Self, ArgsError> {
-        let mut args = Self {
-            names,
-            raw: vec![None; names.len()],
-        };
+        let mut args = Self { names, raw: vec![None; names.len()] };
         let text = std::str::from_utf8(params)
             .map_err(|error| ArgsError::of_call(format!("params are not valid UTF-8: {error}")))?;
         match text.trim_ascii_start().as_bytes().first() {
@@ -58,8 +59,7 @@ impl<'a> Args<'a> {
             Some(b'[') => args.read_by_position(text)?,
             _ => {
                 return Err(ArgsError::of_call(
-                    "params must be an object (arguments by name) or an array (by position)"
-                        .to_owned(),
+                    "params must be an object (arguments by name) or an array (by position)".to_owned(),
                 ));
             }
         }
@@ -67,22 +67,14 @@ impl<'a> Args<'a> {
     }
 
     fn read_by_name(&mut self, text: &'a str) -> Result<(), ArgsError> {
-        read_members(text, self.names, Unknown::Refuse, &mut self.raw).map_err(
-            |fault| match fault {
-                ObjectFault::Syntax(error) => not_json(&error),
-                ObjectFault::DuplicateKnown(index) => self.fault(index, "is given twice"),
-                ObjectFault::Unknown(name) | ObjectFault::DuplicateUnknown(name) => {
-                    ArgsError::of_call(format!(
-                        "unknown argument `{}`; {}",
-                        shown(&name),
-                        self.signature()
-                    ))
-                }
-                ObjectFault::TooManyUnknown => {
-                    ArgsError::of_call(format!("unknown arguments; {}", self.signature()))
-                }
-            },
-        )
+        read_members(text, self.names, Unknown::Refuse, &mut self.raw).map_err(|fault| match fault {
+            ObjectFault::Syntax(error) => not_json(&error),
+            ObjectFault::DuplicateKnown(index) => self.fault(index, "is given twice"),
+            ObjectFault::Unknown(name) | ObjectFault::DuplicateUnknown(name) => {
+                ArgsError::of_call(format!("unknown argument `{}`; {}", shown(&name), self.signature()))
+            }
+            ObjectFault::TooManyUnknown => ArgsError::of_call(format!("unknown arguments; {}", self.signature())),
+        })
     }
 
     fn read_by_position(&mut self, text: &'a str) -> Result<(), ArgsError> {
@@ -106,9 +98,7 @@ impl<'a> Args<'a> {
     /// [`ArgsError`] if it is absent and must not be, or is not a `T`.
     pub fn get<T: Deserialize<'a>>(&self, index: usize) -> Result<T, ArgsError> {
         match self.raw(index) {
-            Some(raw) => {
-                serde_json::from_str(raw.get()).map_err(|error| self.undecodable(index, &error))
-            }
+            Some(raw) => serde_json::from_str(raw.get()).map_err(|error| self.undecodable(index, &error)),
             None => T::deserialize(Absent).map_err(|_| self.fault(index, "is missing")),
         }
     }
@@ -118,9 +108,7 @@ impl<'a> Args<'a> {
     /// # Errors
     /// [`ArgsError`] if it is absent or not a string.
     pub fn text(&self, index: usize) -> Result<Cow<'a, str>, ArgsError> {
-        let raw = self
-            .raw(index)
-            .ok_or_else(|| self.fault(index, "is missing"))?;
+        let raw = self.raw(index).ok_or_else(|| self.fault(index, "is missing"))?;
         read_text(raw).map_err(|error| self.undecodable(index, &error))
     }
 
@@ -146,10 +134,7 @@ impl<'a> Args<'a> {
 
     fn fault(&self, index: usize, what: &str) -> ArgsError {
         let name = self.names.get(index).copied().unwrap_or("?");
-        ArgsError {
-            argument: Some(index),
-            message: bounded(format!("argument `{name}` (position {index}) {what}")),
-        }
+        ArgsError { argument: Some(index), message: bounded(format!("argument `{name}` (position {index}) {what}")) }
     }
 
     fn signature(&self) -> String {
@@ -203,24 +188,15 @@ impl ArgsWriter {
     ///
     /// # Errors
     /// [`EncodeError`] if the value has no JSON; the arguments are then as they were.
-    pub fn arg<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
+    pub fn arg<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), EncodeError> {
         let before = self.out.len();
         if before > 1 {
             self.out.push(b',');
         }
-        self.write(name, value)
-            .inspect_err(|_| self.out.truncate(before))
+        self.write(name, value).inspect_err(|_| self.out.truncate(before))
     }
 
-    fn write<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
+    fn write<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), EncodeError> {
         write_json(&mut self.out, name)?;
         self.out.push(b':');
         write_json(&mut self.out, value)

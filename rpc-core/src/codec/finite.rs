@@ -31,14 +31,10 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError>
 /// As [`to_json`].
 pub fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), EncodeError> {
     let before = out.len();
-    value
-        .serialize(Finite(&mut serde_json::Serializer::new(&mut *out)))
-        .map_err(|error| {
-            out.truncate(before);
-            EncodeError {
-                message: bounded(error.to_string()),
-            }
-        })
+    value.serialize(Finite(&mut serde_json::Serializer::new(&mut *out))).map_err(|error| {
+        out.truncate(before);
+        EncodeError { message: bounded(error.to_string()) }
+    })
 }
 
 /// A serializer, or an open compound of one, that checks every float on its way to the one inside.
@@ -85,30 +81,18 @@ impl<S: Serializer> Serializer for Finite<S> {
     type SerializeStructVariant = Finite<S::SerializeStructVariant>;
 
     fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
-        if value.is_finite() {
-            self.0.serialize_f32(value)
-        } else {
-            Err(not_finite())
-        }
+        if value.is_finite() { self.0.serialize_f32(value) } else { Err(not_finite()) }
     }
 
     fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
-        if value.is_finite() {
-            self.0.serialize_f64(value)
-        } else {
-            Err(not_finite())
-        }
+        if value.is_finite() { self.0.serialize_f64(value) } else { Err(not_finite()) }
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         self.0.serialize_some(&Checked(value))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<S::Ok, S::Error> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
         self.0.serialize_newtype_struct(name, &Checked(value))
     }
 
@@ -119,8 +103,7 @@ impl<S: Serializer> Serializer for Finite<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.0
-            .serialize_newtype_variant(name, index, variant, &Checked(value))
+        self.0.serialize_newtype_variant(name, index, variant, &Checked(value))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -278,12 +261,7 @@ mod tests {
         fn refused<T: Serialize>(value: T) {
             let mut out = b"before".to_vec();
             let error = write_json(&mut out, &value).unwrap_err();
-            assert!(
-                error
-                    .to_string()
-                    .contains("not a finite number: JSON has no NaN"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("not a finite number: JSON has no NaN"), "{error}");
             assert_eq!(out, b"before");
         }
         refused(f64::NAN);
@@ -293,10 +271,7 @@ mod tests {
         refused(BTreeMap::from([("a", Wrapped([f32::NAN]))]));
         refused(Shape::New(Some(f64::NAN)));
         refused(Shape::Tuple(1, f32::NAN));
-        refused(Shape::Struct {
-            id: 1,
-            at: f64::INFINITY,
-        });
+        refused(Shape::Struct { id: 1, at: f64::INFINITY });
         refused(FloatKeys(f64::NAN));
     }
 
@@ -306,22 +281,9 @@ mod tests {
             assert_eq!(to_json(&value), Ok(serde_json::to_vec(&value).unwrap()));
         }
         same((1.5_f32, -0.0, 5e-324, 1e308, 'é', "\u{1}\"", ()));
-        same((
-            i128::MIN,
-            u128::MAX,
-            None::<u8>,
-            std::net::Ipv6Addr::LOCALHOST,
-        ));
-        same(
-            RawValue::from_string("{\"big\": 123456789012345678901234567890.50}".to_owned())
-                .unwrap(),
-        );
-        same([
-            Shape::Unit,
-            Shape::New(None),
-            Shape::Tuple(1, 0.5),
-            Shape::Struct { id: 7, at: 1.0 },
-        ]);
+        same((i128::MIN, u128::MAX, None::<u8>, std::net::Ipv6Addr::LOCALHOST));
+        same(RawValue::from_string("{\"big\": 123456789012345678901234567890.50}".to_owned()).unwrap());
+        same([Shape::Unit, Shape::New(None), Shape::Tuple(1, 0.5), Shape::Struct { id: 7, at: 1.0 }]);
         same(FloatKeys(0.5));
         same(BTreeMap::from([(1, true), (-1, false)]));
     }

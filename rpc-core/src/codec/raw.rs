@@ -38,15 +38,8 @@ pub(super) fn read_members<'a>(
 ) -> Result<(), ObjectFault> {
     let mut fault = None;
     let mut json = serde_json::Deserializer::from_str(text);
-    let members = Members {
-        names,
-        unknown,
-        values,
-        fault: &mut fault,
-    };
-    json.deserialize_map(members)
-        .and_then(|()| json.end())
-        .map_err(|error| fault.unwrap_or(ObjectFault::Syntax(error)))
+    let members = Members { names, unknown, values, fault: &mut fault };
+    json.deserialize_map(members).and_then(|()| json.end()).map_err(|error| fault.unwrap_or(ObjectFault::Syntax(error)))
 }
 
 /// The elements of an array.
@@ -67,10 +60,7 @@ pub(super) fn read_elements(text: &str, limit: usize) -> serde_json::Result<Elem
 
 /// Reads a string, borrowed unless an escape stands in it.
 pub(super) fn read_text(raw: &RawValue) -> serde_json::Result<Cow<'_, str>> {
-    let quoted = raw
-        .get()
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
+    let quoted = raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     match quoted {
         Some(text) if !text.as_bytes().contains(&b'\\') => Ok(Cow::Borrowed(text)),
         _ => serde_json::from_str(raw.get()).map(Cow::Owned),
@@ -196,20 +186,10 @@ mod tests {
             let object = format!(r#"{{"unknown":{deep},"known":{deep}}}"#);
             assert!(read_members(&object, &["known"], Unknown::Ignore, &mut values).is_ok());
             assert_eq!(values[0].map(|raw| raw.get().len()), Some(2_000_000));
-            assert_eq!(
-                read_elements(&format!("[{deep},{deep}]"), 1)
-                    .map(|found| found.count)
-                    .ok(),
-                Some(2)
-            );
+            assert_eq!(read_elements(&format!("[{deep},{deep}]"), 1).map(|found| found.count).ok(), Some(2));
             assert!(read_elements(&"[".repeat(1_000_000), 1).is_err());
         };
-        std::thread::Builder::new()
-            .stack_size(128 << 10)
-            .spawn(work)
-            .unwrap()
-            .join()
-            .unwrap();
+        std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap().join().unwrap();
     }
 
     #[test]

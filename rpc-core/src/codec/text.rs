@@ -27,11 +27,7 @@ const MAX_SHOWN_NAME: usize = 64;
 
 /// A name from outside as an error may show it: its beginning, with control characters escaped.
 pub(super) fn shown(name: &str) -> String {
-    let mut shown: String = name
-        .chars()
-        .take(MAX_SHOWN_NAME)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown: String = name.chars().take(MAX_SHOWN_NAME).flat_map(char::escape_debug).collect();
     if name.chars().nth(MAX_SHOWN_NAME).is_some() {
         shown.push_str(CUT);
     }
@@ -53,11 +49,7 @@ mod tests {
         assert_eq!(bounded("é".repeat(512)), "é".repeat(512));
         for filler in ["a", "é", "€", "🦀"] {
             let cut = bounded(filler.repeat(2000));
-            assert!(
-                cut.len() <= MAX_ERROR_TEXT && cut.len() > MAX_ERROR_TEXT - 8,
-                "{}",
-                cut.len()
-            );
+            assert!(cut.len() <= MAX_ERROR_TEXT && cut.len() > MAX_ERROR_TEXT - 8, "{}", cut.len());
             assert!(cut.ends_with(CUT) && cut.starts_with(filler));
         }
     }

@@ -139,7 +139,12 @@ impl Kind {
     /// Whether a call that failed this way ran, unless the error says otherwise.
     pub fn usual_outcome(self) -> Executed {
         match self {
-            Self::Internal | Self::Panicked | Self::ConnectionLost | Self::Protocol | Self::Cancelled | Self::Coverage => Executed::Maybe,
+            Self::Internal
+            | Self::Panicked
+            | Self::ConnectionLost
+            | Self::Protocol
+            | Self::Cancelled
+            | Self::Coverage => Executed::Maybe,
             Self::Decode => Executed::Yes,
             _ => Executed::No,
         }
@@ -153,7 +158,12 @@ impl Kind {
             Self::UnknownService | Self::UnknownMethod => -32601,
             Self::BadArguments | Self::BadKey | Self::SlotMismatch => -32602,
             Self::Moved => -32001,
-            Self::WrongEpoch | Self::Parked | Self::Recovering | Self::NoAuthority | Self::Unavailable | Self::Coverage => -32002,
+            Self::WrongEpoch
+            | Self::Parked
+            | Self::Recovering
+            | Self::NoAuthority
+            | Self::Unavailable
+            | Self::Coverage => -32002,
             Self::NoOwner => -32003,
             Self::Overloaded => -32004,
             Self::Deadline => -32005,

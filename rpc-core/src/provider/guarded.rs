@@ -102,7 +102,9 @@ impl<T> Future for Guarded<'_, T> {
             return Poll::Ready(Err(error));
         }
         let (future, context) = (&mut this.future, &mut this.context);
-        let Some(running) = future else { return Poll::Ready(Err(RpcError::new(Kind::Internal, "polled after its end"))) };
+        let Some(running) = future else {
+            return Poll::Ready(Err(RpcError::new(Kind::Internal, "polled after its end")));
+        };
         // Unwind safety: after a panic the future is never polled again, and the context is put back by its guard.
         let polled = catch_unwind(AssertUnwindSafe(|| Context::enter(context, || running.as_mut().poll(cx))));
         let answer = match polled {
@@ -129,7 +131,8 @@ impl<T> Guarded<'_, T> {
 }
 
 fn passed() -> RpcError {
-    RpcError::new(Kind::Deadline, "the deadline passed while the provider ran; it was stopped at its next await").with_executed(Executed::Maybe)
+    RpcError::new(Kind::Deadline, "the deadline passed while the provider ran; it was stopped at its next await")
+        .with_executed(Executed::Maybe)
 }
 
 /// Drops a panic's payload; one whose own destructor panics is leaked, since that is all that is left to do with it.
@@ -140,14 +143,20 @@ fn forget_panic(payload: Box<dyn std::any::Any + Send>) {
 }
 
 /// Waits for a detached call until `deadline`; the task goes on without the waiter. `None` waits for its end.
-pub(crate) async fn joined<T>(task: JoinHandle<Result<T, RpcError>>, deadline: Option<Deadline>) -> Result<T, RpcError> {
+pub(crate) async fn joined<T>(
+    task: JoinHandle<Result<T, RpcError>>,
+    deadline: Option<Deadline>,
+) -> Result<T, RpcError> {
     let finished = match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline.instant().into(), task).await,
         None => Ok(task.await),
     };
     match finished {
         Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(RpcError::new(Kind::ShuttingDown, "the runtime ended while the call ran").with_executed(Executed::Maybe)),
+        Ok(Err(_)) => {
+            Err(RpcError::new(Kind::ShuttingDown, "the runtime ended while the call ran")
+                .with_executed(Executed::Maybe))
+        }
         Err(_) => {
             let message = "the deadline passed; the method goes on to its end, as it is declared to";
             Err(RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe))

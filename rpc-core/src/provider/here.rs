@@ -94,11 +94,14 @@ impl Here {
     /// Whether a call may start now.
     pub(crate) fn admits(&self) -> Result<(), RpcError> {
         if self.is_leaving() {
-            let refused = RpcError::new(Kind::ShuttingDown, "the node is shutting down").with_retry_after(LEAVING_RETRY_AFTER);
+            let refused =
+                RpcError::new(Kind::ShuttingDown, "the node is shutting down").with_retry_after(LEAVING_RETRY_AFTER);
             return Err(refused.at_node(&self.id));
         }
         if !self.authority.holds() {
-            return Err(RpcError::new(Kind::NoAuthority, "the node has no right to execute at the moment").at_node(&self.id));
+            return Err(
+                RpcError::new(Kind::NoAuthority, "the node has no right to execute at the moment").at_node(&self.id)
+            );
         }
         Ok(())
     }
@@ -126,7 +129,8 @@ impl Here {
     }
 
     fn no_provider(&self, service: &str) -> RpcError {
-        let known: Vec<_> = self.registry.get().into_iter().flat_map(Registry::services).map(|service| service.name).collect();
+        let known: Vec<_> =
+            self.registry.get().into_iter().flat_map(Registry::services).map(|service| service.name).collect();
         let message = format!("node {} provides no service {service}; it provides: {}", self.id, known.join(", "));
         RpcError::new(Kind::UnknownService, message).at_node(&self.id)
     }

@@ -114,7 +114,10 @@ impl Place {
             return Err(refused.with_executed(crate::error::Executed::No));
         }
         if calls.running.contains_key(&key) {
-            return Err(RpcError::new(Kind::InvalidRequest, format!("call {id} is running already; an id names one call")));
+            return Err(RpcError::new(
+                Kind::InvalidRequest,
+                format!("call {id} is running already; an id names one call"),
+            ));
         }
         let notify = Arc::new(Notify::new());
         calls.running.insert(key, notify.clone());

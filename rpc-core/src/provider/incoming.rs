@@ -65,7 +65,19 @@ impl Incoming {
         let group = here.groups.get(call.method.group);
         let claimed = call.target.slot();
         let Call { method, params, epoch, deadline, id, path, trace, target: _, hops: _ } = call;
-        Self { method, params, here, group, deadline: Some(deadline), claimed, epoch, path, id: Some(id), trace, cancel: None }
+        Self {
+            method,
+            params,
+            here,
+            group,
+            deadline: Some(deadline),
+            claimed,
+            epoch,
+            path,
+            id: Some(id),
+            trace,
+            cancel: None,
+        }
     }
 
     /// Lets `cancel` stop the call, unless its method is to run to its end in any case.
@@ -96,7 +108,9 @@ impl Incoming {
     pub async fn enter(&self, key: Key) -> Result<Entry<'_>, RpcError> {
         self.here.admits()?;
         if self.deadline.is_some_and(Deadline::has_passed) {
-            return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call started").at_node(&self.here.id));
+            return Err(
+                RpcError::new(Kind::Deadline, "the deadline had passed before the call started").at_node(&self.here.id)
+            );
         }
         let slot = key.slot().map_err(|error| error.at_node(&self.here.id))?;
         let occupied = slot.map(|slot| self.occupy(slot)).transpose()?;
@@ -109,7 +123,9 @@ impl Incoming {
                 "the caller hashed the key of {} to slot {claimed}, its owner to slot {slot}: the key's type does not serialize the same way on both",
                 self.method.full_name
             );
-            return Err(RpcError::new(Kind::SlotMismatch, message).at_slot(slot, self.group.epoch(slot)).at_node(&self.here.id));
+            return Err(RpcError::new(Kind::SlotMismatch, message)
+                .at_slot(slot, self.group.epoch(slot))
+                .at_node(&self.here.id));
         }
         let known = self.group.epoch(slot);
         if self.epoch > known {
@@ -123,15 +139,21 @@ impl Incoming {
         match self.group.owner(slot) {
             Some(owner) => {
                 let message = format!("slot {slot} belongs to node {}", owner.node.id);
-                RpcError::new(Kind::Moved, message).at_slot(slot, owner.epoch).at_node(&owner.node.id).with_address(owner.node.address)
+                RpcError::new(Kind::Moved, message)
+                    .at_slot(slot, owner.epoch)
+                    .at_node(&owner.node.id)
+                    .with_address(owner.node.address)
             }
-            None => RpcError::new(Kind::NoOwner, format!("no node owns slot {slot}")).at_slot(slot, 0).at_node(&self.here.id),
+            None => RpcError::new(Kind::NoOwner, format!("no node owns slot {slot}"))
+                .at_slot(slot, 0)
+                .at_node(&self.here.id),
         }
     }
 
     /// The error for a method that the service's code does not know.
     pub fn unknown_method(&self) -> RpcError {
-        RpcError::new(Kind::UnknownMethod, format!("there is no method {}", self.method.full_name)).at_node(&self.here.id)
+        RpcError::new(Kind::UnknownMethod, format!("there is no method {}", self.method.full_name))
+            .at_node(&self.here.id)
     }
 
     fn context(&self, slot: Option<Slot>) -> Context {
@@ -167,7 +189,8 @@ impl Entry<'_> {
     pub async fn run<R: MethodResult>(self, future: BoxFuture<'_, R>) -> Result<Reply, RpcError> {
         let here = &self.call.here;
         let covered = self.call.covered();
-        let guarded = Guarded::new(future, self.call.context(self.slot), &here.authority).cancelled_by(self.call.cancel.as_ref());
+        let guarded =
+            Guarded::new(future, self.call.context(self.slot), &here.authority).cancelled_by(self.call.cancel.as_ref());
         let answer = guarded.await.and_then(encode).and_then(|outcome| self.within_limit(outcome));
         match answer {
             Ok(outcome) => Ok(Reply { outcome, covered }),
@@ -179,9 +202,13 @@ impl Entry<'_> {
     ///
     /// # Errors
     /// As [`run`](Self::run), but that the caller's deadline ends only the waiting.
-    pub async fn detach<R: MethodResult>(mut self, future: impl Future<Output = R> + Send + 'static) -> Result<Reply, RpcError> {
+    pub async fn detach<R: MethodResult>(
+        mut self,
+        future: impl Future<Output = R> + Send + 'static,
+    ) -> Result<Reply, RpcError> {
         let call = self.call.clone();
-        let occupied = self.occupied.take().zip(self.slot).map(|(occupied, slot)| occupied.into_owned(call.group.clone(), slot));
+        let occupied =
+            self.occupied.take().zip(self.slot).map(|(occupied, slot)| occupied.into_owned(call.group.clone(), slot));
         let context = self.call.context(self.slot).detached();
         let covered = self.call.covered();
         let task = tokio::spawn(async move {
@@ -218,7 +245,8 @@ impl Entry<'_> {
 /// Encodes what a method returned.
 fn encode<R: MethodResult>(result: R) -> Result<Outcome, RpcError> {
     let unencodable = |error: crate::codec::finite::EncodeError| {
-        RpcError::new(Kind::Encode, format!("the reply cannot be written as JSON: {error}")).with_executed(Executed::Yes)
+        RpcError::new(Kind::Encode, format!("the reply cannot be written as JSON: {error}"))
+            .with_executed(Executed::Yes)
     };
     Ok(match result.into_result() {
         Ok(value) => Outcome::Value(to_json(&value).map_err(unencodable)?.into()),

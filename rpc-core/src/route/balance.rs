@@ -20,7 +20,12 @@ pub(crate) trait Policy {
 
 impl Balance {
     /// The node that `policy` picks; `None` only if there are no candidates.
-    pub fn pick<'a>(&self, policy: Balancing, candidates: &[&'a NodeInfo], here: Option<&NodeId>) -> Option<&'a NodeInfo> {
+    pub fn pick<'a>(
+        &self,
+        policy: Balancing,
+        candidates: &[&'a NodeInfo],
+        here: Option<&NodeId>,
+    ) -> Option<&'a NodeInfo> {
         let index = match policy {
             Balancing::PreferHere => prefer_here::PreferHere(&self.round_robin).pick(candidates, here),
             Balancing::RoundRobin => self.round_robin.pick(candidates, here),

@@ -78,7 +78,7 @@ impl<'a> Occupied<'a> {
     where
         C: AsRef<Cells>,
     {
-        debug_assert!(std::ptr::eq(self.0, &cells.as_ref().0[slot.index()]), "the guard is of another slot");
+        debug_assert!(std::ptr::eq(self.0, &(*cells).as_ref().0[slot.index()]), "the guard is of another slot");
         // The count goes over to the owned guard.
         std::mem::forget(self);
         OwnedOccupied { cells, slot }
@@ -94,7 +94,7 @@ pub struct OwnedOccupied<C: AsRef<Cells>> {
 
 impl<C: AsRef<Cells>> Drop for OwnedOccupied<C> {
     fn drop(&mut self) {
-        drop(Occupied(&self.cells.as_ref().as_ref().0[self.slot.index()]));
+        drop(Occupied(&(*self.cells).as_ref().0[self.slot.index()]));
     }
 }
 

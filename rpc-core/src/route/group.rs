@@ -93,7 +93,8 @@ impl Group {
 
     /// The runs of slots that `node` owns.
     pub fn covered_by(&self, node: &NodeId) -> Vec<Covered> {
-        let mine = |range: &SlotRange, members: &[NodeInfo]| members.get(range.node).is_some_and(|info| info.id == *node);
+        let mine =
+            |range: &SlotRange, members: &[NodeInfo]| members.get(range.node).is_some_and(|info| info.id == *node);
         let view = self.view();
         let ranges = view.slots.iter().filter(|range| mine(range, &view.nodes));
         ranges.map(|range| Covered { first: range.first, last: range.last, epoch: range.epoch }).collect()
@@ -107,7 +108,9 @@ impl Group {
             let Some(entry) = self.map.get(slot) else { continue };
             let node = usize::from(entry.owner);
             match slots.last_mut() {
-                Some(run) if run.node == node && run.epoch == entry.epoch && run.last.get() + 1 == slot.get() => run.last = slot,
+                Some(run) if run.node == node && run.epoch == entry.epoch && run.last.get() + 1 == slot.get() => {
+                    run.last = slot
+                }
                 _ => slots.push(SlotRange { first: slot, last: slot, node, epoch: entry.epoch }),
             }
         }

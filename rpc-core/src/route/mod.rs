@@ -2,3 +2,11 @@
 
 pub mod key;
 pub mod slot;
+
+pub mod map;
+
+pub mod cells;
+
+pub mod group;
+
+pub mod balance;

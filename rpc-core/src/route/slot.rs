@@ -18,11 +18,7 @@ impl Slot {
     /// The slot of this number, or `None` from [`Slot::COUNT`] on.
     #[must_use]
     pub const fn new(number: u16) -> Option<Self> {
-        if number < Self::COUNT {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number < Self::COUNT { Some(Self(number)) } else { None }
     }
 
     /// The slot of a text key: its [`hash_tag`] if it has one, else all of it.
@@ -80,12 +76,8 @@ impl Serialize for Slot {
 impl<'de> Deserialize<'de> for Slot {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = u16::deserialize(deserializer)?;
-        Self::new(number).ok_or_else(|| {
-            D::Error::invalid_value(
-                Unexpected::Unsigned(number.into()),
-                &"a slot from 0 to 16383",
-            )
-        })
+        Self::new(number)
+            .ok_or_else(|| D::Error::invalid_value(Unexpected::Unsigned(number.into()), &"a slot from 0 to 16383"))
     }
 }
 
@@ -94,11 +86,7 @@ impl<'de> Deserialize<'de> for Slot {
 #[inline]
 #[must_use]
 pub fn hash_tag(text: &[u8]) -> &[u8] {
-    if holds_brace(text) {
-        tag_after_brace(text)
-    } else {
-        text
-    }
+    if holds_brace(text) { tag_after_brace(text) } else { text }
 }
 
 /// Most keys hold no brace. A fold without an early exit compiles to vector compares, several times faster on short keys
@@ -130,11 +118,7 @@ const fn tables() -> [[u16; 256]; 8] {
         let mut crc = (byte as u16) << 8;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 0x8000 != 0 {
-                (crc << 1) ^ POLYNOMIAL
-            } else {
-                crc << 1
-            };
+            crc = if crc & 0x8000 != 0 { (crc << 1) ^ POLYNOMIAL } else { crc << 1 };
             bit += 1;
         }
         tables[0][byte] = crc;

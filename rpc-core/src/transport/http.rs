@@ -91,13 +91,17 @@ impl Transport for HttpTransport {
     fn view<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<ClusterView, RpcError>> {
         Box::pin(async move {
             let url = url(address, "/wherever/cluster")?;
-            let response = self.client.get(url).send().await.map_err(|error| unsent_or_lost(error).with_executed(Executed::No))?;
-            let not_a_node = |why: String| RpcError::new(Kind::Protocol, format!("{address} is no node: {why}")).with_executed(Executed::No);
+            let response =
+                self.client.get(url).send().await.map_err(|error| unsent_or_lost(error).with_executed(Executed::No))?;
+            let not_a_node = |why: String| {
+                RpcError::new(Kind::Protocol, format!("{address} is no node: {why}")).with_executed(Executed::No)
+            };
             if !response.status().is_success() {
                 return Err(not_a_node(format!("it answered {} for its map", response.status())));
             }
             let body = body::read(response, self.max_reply).await.map_err(|error| error.with_executed(Executed::No))?;
-            let view: ClusterView = serde_json::from_slice(&body).map_err(|error| not_a_node(format!("its map cannot be read: {error}")))?;
+            let view: ClusterView = serde_json::from_slice(&body)
+                .map_err(|error| not_a_node(format!("its map cannot be read: {error}")))?;
             view.check().map_err(not_a_node)?;
             Ok(view)
         })
@@ -118,7 +122,8 @@ impl Caller for HttpPeer {
         Box::pin(async move {
             let url = self.url.clone()?;
             let take_back = TakeBack::armed(&self.cancels, &url, &call);
-            let answer = tokio::time::timeout_at(call.deadline.instant().into(), self.exchange(url, &call)).await;
+            let answer =
+                tokio::time::timeout_at(call.deadline.instant().into(), self.exchange(url.clone(), &call)).await;
             take_back.disarm();
             answer.unwrap_or_else(|_| Err(self.too_late(&call)))
         })
@@ -170,15 +175,17 @@ impl HttpPeer {
 
     fn too_late(&self, call: &Call) -> RpcError {
         let host = self.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
-        let message = format!("{} had no answer from {host} by its deadline; the node may have run it", call.method.full_name);
+        let message =
+            format!("{} had no answer from {host} by its deadline; the node may have run it", call.method.full_name);
         RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe)
     }
 }
 
 /// `http://address` with `path`. Addresses are checked before they come here, so the error is an internal one.
 fn url(address: &str, path: &str) -> Result<Url, RpcError> {
-    Url::parse(&format!("http://{address}{path}"))
-        .map_err(|error| RpcError::new(Kind::Internal, format!("{address:?} makes no URL: {error}")).with_executed(Executed::No))
+    Url::parse(&format!("http://{address}{path}")).map_err(|error| {
+        RpcError::new(Kind::Internal, format!("{address:?} makes no URL: {error}")).with_executed(Executed::No)
+    })
 }
 
 /// Tells a request that never left from one that may have been read.
@@ -202,5 +209,8 @@ fn refused(response: &Response) -> Option<RpcError> {
         503 => (Kind::Overloaded, Executed::No),
         _ => (Kind::Protocol, Executed::Maybe),
     };
-    Some(RpcError::new(kind, format!("the node answered HTTP {status} instead of a JSON-RPC reply")).with_executed(executed))
+    Some(
+        RpcError::new(kind, format!("the node answered HTTP {status} instead of a JSON-RPC reply"))
+            .with_executed(executed),
+    )
 }

@@ -33,4 +33,5 @@ pub const MAX_CANCELS: usize = 64;
 /// How long a cancellation may take: it is of no use afterwards.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
-const _: () = assert!(CLIENT_IDLE.as_secs() < SERVER_IDLE.as_secs(), "the dialing side must give up an idle connection first");
+const _: () =
+    assert!(CLIENT_IDLE.as_secs() < SERVER_IDLE.as_secs(), "the dialing side must give up an idle connection first");

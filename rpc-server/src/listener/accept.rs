@@ -87,10 +87,7 @@ pub(super) async fn run<A: Accept>(
     drained
 }
 
-async fn accept<A: Accept>(
-    listener: &mut A,
-    not_before: Option<Instant>,
-) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept<A: Accept>(listener: &mut A, not_before: Option<Instant>) -> io::Result<(TcpStream, SocketAddr)> {
     if let Some(not_before) = not_before {
         sleep_until(not_before).await;
     }
@@ -126,10 +123,7 @@ async fn drain(table: &Table, limit: Duration, mut sweep: Interval) -> Drained {
         // What does not leave now is blocking its thread, and its task sees the order when it stops that.
         let _ = timeout(CUT_TIME, table.emptied()).await;
     }
-    Drained {
-        finished: busy.saturating_sub(cut),
-        cut,
-    }
+    Drained { finished: busy.saturating_sub(cut), cut }
 }
 
 #[cfg(test)]
@@ -162,21 +156,12 @@ mod tests {
     async fn a_failed_accept_never_ends_the_loop() -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
-        let faults = vec![
-            Errno::CONNABORTED,
-            Errno::MFILE,
-            Errno::NFILE,
-            Errno::NOBUFS,
-            Errno::PROTO,
-            Errno::PERM,
-        ];
+        let faults = vec![Errno::CONNABORTED, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::PROTO, Errno::PERM];
         let faulty = Faulty { listener, faults };
         let limits = Limits::default();
         let loop_task = tokio::spawn(run(faulty, Router::new(), limits, std::future::pending()));
         let mut client = TcpStream::connect(addr).await?;
-        client
-            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            .await?;
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;
         let mut answer = String::new();
         client.read_to_string(&mut answer).await?;
         assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");

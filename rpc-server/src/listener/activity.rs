@@ -52,10 +52,7 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn new() -> Self {
         // Starts at 1 because a blocked write is stored as its time and 0 means "not blocked".
-        Self {
-            start: Instant::now(),
-            millis: AtomicU64::new(1),
-        }
+        Self { start: Instant::now(), millis: AtomicU64::new(1) }
     }
 
     /// Sets the clock to now and returns it.
@@ -99,14 +96,8 @@ impl Stamp {
     }
 
     fn phase(self) -> Phase {
-        const ALL: [Phase; 6] = [
-            Phase::Header,
-            Phase::Idle,
-            Phase::Busy,
-            Phase::Answered,
-            Phase::Upgraded,
-            Phase::Closing,
-        ];
+        const ALL: [Phase; 6] =
+            [Phase::Header, Phase::Idle, Phase::Busy, Phase::Answered, Phase::Upgraded, Phase::Closing];
         ALL[(self.0 & 0xff) as usize]
     }
 
@@ -157,8 +148,7 @@ impl Activity {
 
     pub(super) fn write_blocked(&self) {
         if self.blocked_since.load(Ordering::Relaxed) == 0 {
-            self.blocked_since
-                .store(self.clock.now(), Ordering::Relaxed);
+            self.blocked_since.store(self.clock.now(), Ordering::Relaxed);
         }
     }
 
@@ -273,7 +263,6 @@ impl Activity {
     }
 
     fn enter(&self, phase: Phase) {
-        self.phase
-            .store(Stamp::new(phase, self.clock.now()).0, Ordering::Relaxed);
+        self.phase.store(Stamp::new(phase, self.clock.now()).0, Ordering::Relaxed);
     }
 }

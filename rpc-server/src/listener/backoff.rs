@@ -49,8 +49,7 @@ impl Backoff {
         }
         self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
         self.until = Some(Instant::now() + self.pause);
-        self.log
-            .warn(|missed| tracing::warn!(%error, missed, "accept failed"));
+        self.log.warn(|missed| tracing::warn!(%error, missed, "accept failed"));
         is_shortage(error)
     }
 }
@@ -58,8 +57,8 @@ impl Backoff {
 /// The connection failed, not the listener: `accept(2)` hands on errors of the peer's network.
 fn is_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{
-        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted,
-        NetworkDown, NetworkUnreachable,
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable,
     };
     matches!(
         error.kind(),
@@ -76,9 +75,7 @@ fn is_gone(error: &io::Error) -> bool {
 fn is_shortage(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    shortages
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    shortages.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Lets one warning a second through and counts the others.
@@ -92,10 +89,7 @@ impl LogGate {
     /// Calls `log` with the number of warnings held back since the last one, unless that was just now.
     pub(super) fn warn(&mut self, log: impl FnOnce(u64)) {
         let now = Instant::now();
-        if self
-            .last
-            .is_some_and(|last| now.duration_since(last) < LOG_EVERY)
-        {
+        if self.last.is_some_and(|last| now.duration_since(last) < LOG_EVERY) {
             self.missed += 1;
             return;
         }

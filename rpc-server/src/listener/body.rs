@@ -28,11 +28,7 @@ pub(super) struct TimedBody {
 
 impl TimedBody {
     pub(super) fn new(incoming: Incoming, limit: Duration) -> Self {
-        Self {
-            incoming: Some(incoming),
-            limit,
-            timer: None,
-        }
+        Self { incoming: Some(incoming), limit, timer: None }
     }
 }
 
@@ -40,10 +36,7 @@ impl Body for TimedBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let Some(incoming) = &mut this.incoming else {
             return Poll::Ready(None);
@@ -66,9 +59,7 @@ impl Body for TimedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -95,10 +86,7 @@ impl Body for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

@@ -42,11 +42,7 @@ impl Host {
             .max_header_size(limits.max_header_bytes)
             .max_buf_size(limits.max_header_bytes.max(LEAST_READ_BUFFER));
         // Routes are built now instead of at each request.
-        Self {
-            http,
-            router: router.with_state(()),
-            limits: Arc::new(limits.clone()),
-        }
+        Self { http, router: router.with_state(()), limits: Arc::new(limits.clone()) }
     }
 
     /// Serves a connection in a task of its own, where a panic ends that connection and nothing else.
@@ -54,19 +50,13 @@ impl Host {
         // Fails only if the peer is gone already, which the first read will say as well.
         let _ = stream.set_nodelay(true);
         let activity = registration.activity().clone();
-        let entrance = Entrance::new(
-            self.router.clone(),
-            peer,
-            self.limits.clone(),
-            activity.clone(),
-        );
+        let entrance = Entrance::new(self.router.clone(), peer, self.limits.clone(), activity.clone());
         let io = TokioIo::new(TimedIo::new(stream, registration));
         let http = self.http.serve_connection(io, entrance).with_upgrades();
         tokio::spawn(async move {
             let mut http = pin!(http);
             let mut told = false;
-            let ended =
-                poll_fn(|cx| poll_connection(http.as_mut(), &activity, &mut told, cx)).await;
+            let ended = poll_fn(|cx| poll_connection(http.as_mut(), &activity, &mut told, cx)).await;
             if let Err(error) = ended {
                 tracing::debug!(%peer, %error, "connection ended");
             }

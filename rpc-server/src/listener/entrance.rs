@@ -35,18 +35,8 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    pub(super) fn new(
-        router: Router,
-        peer: SocketAddr,
-        limits: Arc<Limits>,
-        activity: Arc<Activity>,
-    ) -> Self {
-        Self {
-            router,
-            peer,
-            limits,
-            activity,
-        }
+    pub(super) fn new(router: Router, peer: SocketAddr, limits: Arc<Limits>, activity: Arc<Activity>) -> Self {
+        Self { router, peer, limits, activity }
     }
 }
 
@@ -59,22 +49,14 @@ impl hyper::service::Service<Request<Incoming>> for Entrance {
         self.activity.request_began();
         let activity = self.activity.clone();
         if let Some(refusal) = doubt(&request, &self.limits) {
-            return Answer {
-                activity,
-                state: State::Refused {
-                    refusal: Some(refusal),
-                },
-            };
+            return Answer { activity, state: State::Refused { refusal: Some(refusal) } };
         }
         let limit = self.limits.body_time;
         let mut request = request.map(|incoming| Body::new(TimedBody::new(incoming, limit)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
         // A router is always ready, and cloning one is a reference count.
         let route = self.router.clone().call(request);
-        Answer {
-            activity,
-            state: State::Routed { route },
-        }
+        Answer { activity, state: State::Routed { route } }
     }
 }
 
@@ -83,10 +65,7 @@ type Refusal = (StatusCode, &'static str);
 
 fn doubt<B>(request: &Request<B>, limits: &Limits) -> Option<Refusal> {
     const BAD: StatusCode = StatusCode::BAD_REQUEST;
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.max_uri_bytes {
         return Some((StatusCode::URI_TOO_LONG, "the path is too long"));
     }
@@ -103,10 +82,7 @@ fn doubt<B>(request: &Request<B>, limits: &Limits) -> Option<Refusal> {
     match (codings.next(), codings.next()) {
         (None, _) => None,
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => None,
-        _ => Some((
-            BAD,
-            "the only Transfer-Encoding spoken here is a single chunked",
-        )),
+        _ => Some((BAD, "the only Transfer-Encoding spoken here is a single chunked")),
     }
 }
 
@@ -146,17 +122,11 @@ impl Future for Answer {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
-            StateProj::Refused { refusal } => refuse(
-                refusal
-                    .take()
-                    .expect("hyper polls no answer after it was given"),
-            ),
+            StateProj::Refused { refusal } => refuse(refusal.take().expect("hyper polls no answer after it was given")),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             this.activity.upgraded();
         }
-        Poll::Ready(Ok(
-            response.map(|body| AnswerBody::new(body, this.activity.clone()))
-        ))
+        Poll::Ready(Ok(response.map(|body| AnswerBody::new(body, this.activity.clone()))))
     }
 }

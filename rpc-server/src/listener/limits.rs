@@ -99,7 +99,5 @@ impl Limits {
 fn connections_by_files() -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let ours = files.map_or(u64::MAX, |files| (files / 4 * 3).max(1));
-    usize::try_from(ours)
-        .unwrap_or(usize::MAX)
-        .min(MAX_CONNECTIONS)
+    usize::try_from(ours).unwrap_or(usize::MAX).min(MAX_CONNECTIONS)
 }

@@ -41,12 +41,7 @@ struct Inner {
 
 impl Table {
     pub(super) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            clock: Arc::new(Clock::new()),
-            inner: Mutex::default(),
-            emptied: Notify::new(),
-        }
+        Self { limits, clock: Arc::new(Clock::new()), inner: Mutex::default(), emptied: Notify::new() }
     }
 
     /// A place for a new connection, if need be that of the one which has waited longest for a request.
@@ -70,19 +65,13 @@ impl Table {
         if let Some(evicted) = evicted {
             evicted.ask_to_leave();
         }
-        Some(Registration {
-            table: self.clone(),
-            id,
-            activity,
-        })
+        Some(Registration { table: self.clone(), id, activity })
     }
 
     /// Asks the connection that has waited longest to leave; for when the process has no descriptor left.
     pub(super) fn make_room(&self) {
         let now = self.clock.advance();
-        let longest = self
-            .lock()
-            .longest_waiting(self.limits.max_connections.max(1), now);
+        let longest = self.lock().longest_waiting(self.limits.max_connections.max(1), now);
         if let Some(longest) = longest {
             longest.ask_to_leave();
         }
@@ -161,8 +150,7 @@ impl Inner {
             return None;
         }
         let waiting = |activity: &Arc<Activity>| Some((activity.evictable()?, activity.clone()));
-        self.leaving_next
-            .extend(self.connections.values().filter_map(waiting));
+        self.leaving_next.extend(self.connections.values().filter_map(waiting));
         // The map is in order of accept and the sort is stable: of equal stamps the older leaves first.
         self.leaving_next.sort_by_key(|(stamp, _)| *stamp);
         self.leaving_next.truncate(share(limit));

@@ -30,12 +30,7 @@ pub(super) struct TimedIo {
 
 impl TimedIo {
     pub(super) fn new(stream: TcpStream, registration: Registration) -> Self {
-        Self {
-            stream,
-            registration,
-            peer_ended: false,
-            lingered: 0,
-        }
+        Self { stream, registration, peer_ended: false, lingered: 0 }
     }
 
     /// Counts what a write did: its bytes, or that it waits from now on.
@@ -57,10 +52,7 @@ impl TimedIo {
         }
         activity.listen(cx.waker());
         if activity.is_cut() {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "the listener closed this connection",
-            ));
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the listener closed this connection"));
         }
         Ok(())
     }
@@ -79,11 +71,7 @@ impl TimedIo {
 }
 
 impl AsyncRead for TimedIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.refuse_if_cut(cx)?;
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
@@ -97,11 +85,7 @@ impl AsyncRead for TimedIo {
 }
 
 impl AsyncWrite for TimedIo {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.wrote(outcome)
     }

@@ -10,9 +10,7 @@ use crate::raw::{PATIENCE, Raw, SHORT, Served, roomy};
 async fn held(served: &Served) -> Raw {
     let mut busy = served.connect().await;
     busy.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    timeout(PATIENCE, served.seen.held.notified())
-        .await
-        .unwrap();
+    timeout(PATIENCE, served.seen.held.notified()).await.unwrap();
     busy
 }
 
@@ -38,10 +36,7 @@ async fn a_connection_too_many_is_refused_while_all_are_busy() {
     let mut busy = [held(&served).await, held(&served).await];
     let refused = served.connect().await.until_closed().await;
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
-    assert!(
-        refused.ends_with(r#"{"error":"too many connections"}"#),
-        "{refused}"
-    );
+    assert!(refused.ends_with(r#"{"error":"too many connections"}"#), "{refused}");
     for busy in &mut busy {
         served.seen.release.notify_one();
         assert_eq!(busy.answer().await.body, "released");
@@ -74,11 +69,7 @@ async fn a_thousand_connections_leave_no_place_taken() {
     let mut limits = roomy();
     limits.max_connections = 32;
     let served = Served::start(limits).await;
-    let _busy = [
-        held(&served).await,
-        held(&served).await,
-        held(&served).await,
-    ];
+    let _busy = [held(&served).await, held(&served).await, held(&served).await];
     for _ in 0..1000 {
         served.serves().await;
     }
@@ -100,27 +91,16 @@ async fn an_upgraded_connection_keeps_its_own_times_until_the_end_of_the_drain()
     (limits.header_time, limits.idle_time, limits.drain_time) = (SHORT / 4, SHORT / 4, SHORT);
     let mut served = Served::start(limits).await;
     let mut upgraded = served.connect().await;
-    upgraded
-        .send("GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
-        .await;
+    upgraded.send("GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await;
     assert_eq!(upgraded.answer().await.status, 101);
     // Another connection running over the same limit shows that the sweep has passed.
     served.connect().await.until_closed().await;
     upgraded.send("still here").await;
     let mut echoed = [0; 10];
-    timeout(PATIENCE, upgraded.0.read_exact(&mut echoed))
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(PATIENCE, upgraded.0.read_exact(&mut echoed)).await.unwrap().unwrap();
     assert_eq!(&echoed, b"still here");
     served.stop();
-    assert_eq!(
-        served.drained().await,
-        Drained {
-            finished: 0,
-            cut: 1
-        }
-    );
+    assert_eq!(served.drained().await, Drained { finished: 0, cut: 1 });
     assert_eq!(upgraded.until_closed().await, "");
 }
 

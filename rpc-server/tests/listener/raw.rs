@@ -68,12 +68,7 @@ impl Served {
             let _ = stopped.await;
         };
         let task = tokio::spawn(serve_with_shutdown(listener, router, limits, stopped));
-        Self {
-            addr,
-            seen,
-            stop: Some(stop),
-            task,
-        }
+        Self { addr, seen, stop: Some(stop), task }
     }
 
     pub(crate) async fn connect(&self) -> Raw {
@@ -85,11 +80,7 @@ impl Served {
     }
 
     pub(crate) async fn drained(self) -> Drained {
-        timeout(PATIENCE, self.task)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap()
+        timeout(PATIENCE, self.task).await.unwrap().unwrap().unwrap()
     }
 
     pub(crate) async fn serves(&self) {
@@ -136,20 +127,11 @@ fn router(seen: Arc<Seen>) -> Router {
         .route("/", get(|| async { "hello" }))
         .route("/echo", post(echo))
         .route("/hold", get(hold))
-        .route(
-            "/refuse",
-            post(|| async { (StatusCode::PAYLOAD_TOO_LARGE, "too large") }),
-        )
-        .route(
-            "/panic",
-            get(|| async { panic!("a handler's mistake") as &'static str }),
-        )
+        .route("/refuse", post(|| async { (StatusCode::PAYLOAD_TOO_LARGE, "too large") }))
+        .route("/panic", get(|| async { panic!("a handler's mistake") as &'static str }))
         .route("/upgrade", get(upgrade))
         .route("/large", get(|| async { Body::from(vec![b'x'; 32 << 20]) }))
-        .route(
-            "/peer",
-            get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
-        )
+        .route("/peer", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }))
         .with_state(seen)
 }
 
@@ -165,17 +147,13 @@ pub(crate) struct Answer {
 impl Raw {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // A server that refuses early may close before everything is sent.
-        let _ = timeout(PATIENCE, self.0.write_all(bytes.as_ref()))
-            .await
-            .expect("the server reads nothing");
+        let _ = timeout(PATIENCE, self.0.write_all(bytes.as_ref())).await.expect("the server reads nothing");
     }
 
     /// Everything until the server closes, in good order or by a reset.
     pub(crate) async fn until_closed(&mut self) -> String {
         let mut all = Vec::new();
-        let _ = timeout(PATIENCE, self.0.read_to_end(&mut all))
-            .await
-            .expect("the server does not close");
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut all)).await.expect("the server does not close");
         String::from_utf8_lossy(&all).into_owned()
     }
 
@@ -188,28 +166,17 @@ impl Raw {
                 continue;
             }
             let length = head.to_ascii_lowercase();
-            let length = length
-                .split("content-length: ")
-                .nth(1)
-                .map_or("0", |rest| rest.lines().next().unwrap());
+            let length = length.split("content-length: ").nth(1).map_or("0", |rest| rest.lines().next().unwrap());
             let mut body = vec![0; length.parse().unwrap()];
-            timeout(PATIENCE, self.0.read_exact(&mut body))
-                .await
-                .unwrap()
-                .unwrap();
-            return Answer {
-                status,
-                body: String::from_utf8(body).unwrap(),
-            };
+            timeout(PATIENCE, self.0.read_exact(&mut body)).await.unwrap().unwrap();
+            return Answer { status, body: String::from_utf8(body).unwrap() };
         }
     }
 
     async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            let byte = timeout(PATIENCE, self.0.read_u8())
-                .await
-                .expect("no answer comes");
+            let byte = timeout(PATIENCE, self.0.read_u8()).await.expect("no answer comes");
             head.push(byte.expect("closed instead of an answer"));
         }
         String::from_utf8(head).unwrap()
@@ -219,7 +186,5 @@ impl Raw {
 /// The statuses of all answers in what a connection received.
 pub(crate) fn statuses(received: &str) -> Vec<u16> {
     let starts = received.match_indices("HTTP/1.1 ");
-    starts
-        .map(|(at, start)| received[at + start.len()..][..3].parse().unwrap())
-        .collect()
+    starts.map(|(at, start)| received[at + start.len()..][..3].parse().unwrap()).collect()
 }

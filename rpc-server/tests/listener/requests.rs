@@ -30,10 +30,7 @@ async fn as_many_headers_as_allowed_pass_and_one_more_is_431() {
 #[tokio::test]
 async fn a_header_of_64_kilobytes_or_a_megabyte_is_431() {
     for length in [64 << 10, 1 << 20] {
-        let request = format!(
-            "GET / HTTP/1.1\r\nHost: x\r\nlong: {}\r\n\r\n",
-            "v".repeat(length)
-        );
+        let request = format!("GET / HTTP/1.1\r\nHost: x\r\nlong: {}\r\n\r\n", "v".repeat(length));
         assert_eq!(statuses(&one(request).await), [431]);
     }
 }
@@ -48,31 +45,19 @@ async fn a_path_over_its_limit_is_414() {
 
 #[tokio::test]
 async fn a_request_without_host_or_with_two_is_400() {
-    assert_eq!(
-        statuses(&one("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n").await),
-        [400]
-    );
-    assert_eq!(
-        statuses(&one("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n").await),
-        [400]
-    );
+    assert_eq!(statuses(&one("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n").await), [400]);
+    assert_eq!(statuses(&one("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n").await), [400]);
 }
 
 #[tokio::test]
 async fn http_1_0_needs_no_host() {
     let received = one("GET / HTTP/1.0\r\n\r\n").await;
-    assert!(
-        received.starts_with("HTTP/1.0 200 ") && received.ends_with("hello"),
-        "{received}"
-    );
+    assert!(received.starts_with("HTTP/1.0 200 ") && received.ends_with("hello"), "{received}");
 }
 
 #[tokio::test]
 async fn the_http_2_preface_closes() {
-    assert_eq!(
-        one("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await,
-        ""
-    );
+    assert_eq!(one("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await, "");
 }
 
 #[tokio::test]
@@ -82,12 +67,7 @@ async fn a_hundred_pipelined_requests_are_answered_in_order() {
     let mut requests = String::new();
     for n in 0..100 {
         let body = n.to_string();
-        write!(
-            requests,
-            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
+        write!(requests, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     }
     raw.send(requests).await;
     for n in 0..100 {
@@ -116,10 +96,7 @@ async fn a_caller_in_the_middle_of_a_huge_body_still_reads_its_refusal() {
     let mut raw = served.connect().await;
     raw.send(request).await;
     let received = raw.until_closed().await;
-    assert!(
-        received.starts_with("HTTP/1.1 413 ") && received.ends_with("too large"),
-        "{received}"
-    );
+    assert!(received.starts_with("HTTP/1.1 413 ") && received.ends_with("too large"), "{received}");
 }
 
 #[tokio::test]
@@ -128,10 +105,7 @@ async fn every_request_knows_its_peer() {
     let mut raw = served.connect().await;
     for _ in 0..2 {
         raw.send("GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        assert_eq!(
-            raw.answer().await.body,
-            raw.0.local_addr().unwrap().to_string()
-        );
+        assert_eq!(raw.answer().await.body, raw.0.local_addr().unwrap().to_string());
     }
 }
 
@@ -155,7 +129,5 @@ async fn a_caller_that_hangs_up_ends_its_handler() {
     raw.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n").await;
     served.seen.held.notified().await;
     drop(raw);
-    tokio::time::timeout(crate::raw::PATIENCE, served.seen.dropped.notified())
-        .await
-        .unwrap();
+    tokio::time::timeout(crate::raw::PATIENCE, served.seen.dropped.notified()).await.unwrap();
 }

@@ -24,17 +24,8 @@ async fn idle_and_half_sent_connections_end_at_once_and_calls_finish() {
     assert!(TcpStream::connect(served.addr).await.is_err());
     seen.release.notify_one();
     let answer = busy.until_closed().await;
-    assert!(
-        answer.ends_with("released") && answer.contains("connection: close"),
-        "{answer}"
-    );
-    assert_eq!(
-        served.drained().await,
-        Drained {
-            finished: 1,
-            cut: 0
-        }
-    );
+    assert!(answer.ends_with("released") && answer.contains("connection: close"), "{answer}");
+    assert_eq!(served.drained().await, Drained { finished: 1, cut: 0 });
 }
 
 #[tokio::test]
@@ -44,17 +35,9 @@ async fn a_call_longer_than_the_drain_is_cut() {
     let mut served = Served::start(limits).await;
     let mut busy = served.connect().await;
     busy.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    timeout(PATIENCE, served.seen.held.notified())
-        .await
-        .unwrap();
+    timeout(PATIENCE, served.seen.held.notified()).await.unwrap();
     served.stop();
-    assert_eq!(
-        served.drained().await,
-        Drained {
-            finished: 0,
-            cut: 1
-        }
-    );
+    assert_eq!(served.drained().await, Drained { finished: 0, cut: 1 });
     assert_eq!(busy.until_closed().await, "");
 }
 
@@ -62,11 +45,5 @@ async fn a_call_longer_than_the_drain_is_cut() {
 async fn a_listener_without_connections_ends_at_once() {
     let mut served = Served::start(roomy()).await;
     served.stop();
-    assert_eq!(
-        served.drained().await,
-        Drained {
-            finished: 0,
-            cut: 0
-        }
-    );
+    assert_eq!(served.drained().await, Drained { finished: 0, cut: 0 });
 }

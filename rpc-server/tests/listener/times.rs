@@ -33,9 +33,7 @@ async fn a_header_that_trickles_is_closed() {
             every.tick().await;
         }
     });
-    let _ = timeout(PATIENCE, read.read_to_end(&mut Vec::new()))
-        .await
-        .expect("the server does not close");
+    let _ = timeout(PATIENCE, read.read_to_end(&mut Vec::new())).await.expect("the server does not close");
     trickle.await.unwrap();
 }
 
@@ -76,8 +74,7 @@ async fn a_body_that_stops_is_refused_and_its_handler_not_called() {
     limits.body_time = SHORT;
     let served = Served::start(limits).await;
     let mut slow = served.connect().await;
-    slow.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
-        .await;
+    slow.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc").await;
     let answer = slow.until_closed().await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert_eq!(served.seen.bodies.load(Ordering::SeqCst), 0);
@@ -89,9 +86,7 @@ async fn a_body_cut_short_is_refused_and_its_handler_not_called() {
     use tokio::io::AsyncWriteExt;
     let served = Served::start(roomy()).await;
     let mut short = served.connect().await;
-    short
-        .send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
-        .await;
+    short.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc").await;
     short.0.shutdown().await.unwrap();
     let answer = short.until_closed().await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
@@ -122,9 +117,7 @@ async fn a_peer_that_reads_no_answer_is_cut() {
     deaf.0.readable().await.unwrap();
     // Only the cut can end this connection: the drain would wait longer than the test.
     served.stop();
-    timeout(PATIENCE, served.drained())
-        .await
-        .expect("the answer is still being written");
+    timeout(PATIENCE, served.drained()).await.expect("the answer is still being written");
     assert!(deaf.until_closed().await.len() < 32 << 20);
 }
 
@@ -134,15 +127,11 @@ async fn a_slow_reader_that_makes_progress_gets_everything() {
     limits.write_stall = SHORT;
     let served = Served::start(limits).await;
     let mut slow = served.connect().await;
-    slow.send("GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .await;
+    slow.send("GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     let mut every = interval(SHORT / 40);
     let (mut chunk, mut total) = (vec![0; 256 << 10], 0);
     loop {
-        let read = timeout(PATIENCE, slow.0.read(&mut chunk))
-            .await
-            .unwrap()
-            .unwrap();
+        let read = timeout(PATIENCE, slow.0.read(&mut chunk)).await.unwrap().unwrap();
         if read == 0 {
             break;
         }

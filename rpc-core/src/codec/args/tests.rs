@@ -20,11 +20,7 @@ fn refused(params: impl AsRef<[u8]>) -> String {
 
 #[test]
 fn arguments_come_by_name_or_by_position() {
-    for params in [
-        r#" {"url":[1, 2],"code":"a"} "#,
-        r#"["a",[1, 2]]"#,
-        r#"{"\u0063ode":"a","url":[1,2]}"#,
-    ] {
+    for params in [r#" {"url":[1, 2],"code":"a"} "#, r#"["a",[1, 2]]"#, r#"{"\u0063ode":"a","url":[1,2]}"#] {
         let args = parse(params);
         assert_eq!(args.get::<&str>(0), Ok("a"));
         assert_eq!(args.get::<Vec<u8>>(1), Ok(vec![1, 2]));
@@ -56,70 +52,31 @@ fn text_is_borrowed_from_the_message_unless_escaped() {
     assert!(matches!(args.text(0), Ok(Cow::Borrowed("aé"))));
     assert!(matches!(args.optional_text(1), Ok(Some(Cow::Owned(text))) if text == "a/"));
     let lone = parse(r#"["\ud800",1]"#);
-    assert!(
-        lone.text(0)
-            .unwrap_err()
-            .to_string()
-            .starts_with("argument `code` (position 0) cannot be decoded: ")
-    );
+    assert!(lone.text(0).unwrap_err().to_string().starts_with("argument `code` (position 0) cannot be decoded: "));
     assert_eq!(lone.optional_text(1).unwrap_err().argument, Some(1));
 }
 
 #[test]
 fn what_does_not_fit_the_method_is_named() {
     let unknown = refused(r#"{"cod\u0000e":1}"#);
-    assert_eq!(
-        unknown,
-        "unknown argument `cod\\0e`; the method takes 2: `code`, `url`"
-    );
-    assert!(
-        refused(format!(r#"{{"{}":1}}"#, "é".repeat(100_000)))
-            .ends_with("…`; the method takes 2: `code`, `url`")
-    );
-    assert_eq!(
-        refused(r#"{"code":1,"c\u006fde":1}"#),
-        "argument `code` (position 0) is given twice"
-    );
-    assert_eq!(
-        refused("[1,2,3,4]"),
-        "too many arguments: 4 were given; the method takes 2: `code`, `url`"
-    );
+    assert_eq!(unknown, "unknown argument `cod\\0e`; the method takes 2: `code`, `url`");
+    assert!(refused(format!(r#"{{"{}":1}}"#, "é".repeat(100_000))).ends_with("…`; the method takes 2: `code`, `url`"));
+    assert_eq!(refused(r#"{"code":1,"c\u006fde":1}"#), "argument `code` (position 0) is given twice");
+    assert_eq!(refused("[1,2,3,4]"), "too many arguments: 4 were given; the method takes 2: `code`, `url`");
     let none = Args::parse(&[], b"[1]").unwrap_err();
-    assert_eq!(
-        none.to_string(),
-        "too many arguments: 1 were given; the method takes none"
-    );
-    assert!(
-        Args::parse(&[], b"[]").is_ok()
-            && Args::parse(&[], b"{}").is_ok()
-            && Args::parse(&[], b"").is_ok()
-    );
+    assert_eq!(none.to_string(), "too many arguments: 1 were given; the method takes none");
+    assert!(Args::parse(&[], b"[]").is_ok() && Args::parse(&[], b"{}").is_ok() && Args::parse(&[], b"").is_ok());
 }
 
 #[test]
 fn what_is_no_params_is_refused() {
     for params in ["null", "7", "\"a\"", "true", " ", "\u{feff}{}", "x"] {
-        assert!(
-            refused(params).starts_with("params must be an object"),
-            "{params}"
-        );
+        assert!(refused(params).starts_with("params must be an object"), "{params}");
     }
-    for params in [
-        "{} {}",
-        "[]x",
-        "{",
-        "[1,]",
-        r#"{"code"}"#,
-        r#"{"code":1,}"#,
-        "{code:1}",
-        "[01]",
-        "[NaN]",
-        "[\"\u{1}\"]",
-    ] {
-        assert!(
-            refused(params).starts_with("params are not valid JSON: "),
-            "{params}"
-        );
+    for params in
+        ["{} {}", "[]x", "{", "[1,]", r#"{"code"}"#, r#"{"code":1,}"#, "{code:1}", "[01]", "[NaN]", "[\"\u{1}\"]"]
+    {
+        assert!(refused(params).starts_with("params are not valid JSON: "), "{params}");
     }
     assert!(refused(b"[\"\xff\"]").starts_with("params are not valid UTF-8: "));
 }
@@ -129,15 +86,9 @@ fn numbers_are_exact_or_refused() {
     let args = parse("[170141183460469231731687303715884105727, 18446744073709551616]");
     assert_eq!(args.get::<i128>(0), Ok(i128::MAX));
     for wrong in ["1.0", "1e2", "\"1\"", "true", "-1", "18446744073709551616"] {
-        assert!(
-            parse(&format!("[{wrong}]")).get::<u64>(0).is_err(),
-            "{wrong}"
-        );
+        assert!(parse(&format!("[{wrong}]")).get::<u64>(0).is_err(), "{wrong}");
     }
-    assert_eq!(
-        args.get::<&RawValue>(1).unwrap().get(),
-        "18446744073709551616"
-    );
+    assert_eq!(args.get::<&RawValue>(1).unwrap().get(), "18446744073709551616");
 }
 
 #[test]
@@ -152,10 +103,7 @@ fn each_argument_may_nest_to_the_limit() {
 fn errors_never_echo_a_hostile_argument_whole() {
     let params = format!("[\"{}\"]", "🦀".repeat(1_000_000));
     let error = parse(&params).get::<u8>(0).unwrap_err().to_string();
-    assert!(
-        error.len() <= MAX_ERROR_TEXT
-            && error.starts_with("argument `code` (position 0) cannot be decoded")
-    );
+    assert!(error.len() <= MAX_ERROR_TEXT && error.starts_with("argument `code` (position 0) cannot be decoded"));
 }
 
 #[test]
@@ -166,10 +114,7 @@ fn a_writer_undoes_an_argument_that_has_no_json() {
     writer.arg("r\"é", "x").unwrap();
     assert!(writer.arg("url", &[1.0, f64::INFINITY]).is_err());
     writer.arg("url", &json!({"a": null})).unwrap();
-    assert_eq!(
-        String::from_utf8(writer.finish()).unwrap(),
-        r#"{"r\"é":"x","url":{"a":null}}"#
-    );
+    assert_eq!(String::from_utf8(writer.finish()).unwrap(), r#"{"r\"é":"x","url":{"a":null}}"#);
 }
 
 proptest! {

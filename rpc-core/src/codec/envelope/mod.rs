@@ -15,12 +15,9 @@ use serde_json::value::RawValue;
 
 pub use self::depth::{MAX_DEPTH, MAX_MESSAGE_DEPTH, depth_within};
 pub use self::reply::{BadReply, ErrorBody, ReplyBody, parse_reply};
-pub use self::request::{
-    BadRequest, INVALID_REQUEST, Message, PARSE_ERROR, Request, Unparsed, parse,
-};
+pub use self::request::{BadRequest, INVALID_REQUEST, Message, PARSE_ERROR, Request, Unparsed, parse};
 pub use self::write::{
-    write_covered_result, write_error, write_forwarded, write_notification, write_request,
-    write_result,
+    write_covered_result, write_error, write_forwarded, write_notification, write_request, write_result,
 };
 
 /// What a reply is matched to its request by: kept as raw text, so that a reply echoes it byte for byte.
@@ -45,12 +42,8 @@ impl<'a> Id<'a> {
         match raw.get().as_bytes() {
             b"null" => Ok(Self::Null),
             [b'"', ..] => Ok(Self::Text(raw)),
-            [b'-' | b'0'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
-                Ok(Self::Number(raw))
-            }
-            [b'-' | b'0'..=b'9', ..] => {
-                Err("`id` must not be a number with a fraction or an exponent")
-            }
+            [b'-' | b'0'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => Ok(Self::Number(raw)),
+            [b'-' | b'0'..=b'9', ..] => Err("`id` must not be a number with a fraction or an exponent"),
             _ => Err("`id` must be a string, an integer or null"),
         }
     }
@@ -77,8 +70,7 @@ impl<'a> Id<'a> {
 /// Equal if their texts are.
 impl PartialEq for Id<'_> {
     fn eq(&self, other: &Self) -> bool {
-        matches!(self, Self::Absent) == matches!(other, Self::Absent)
-            && self.as_json() == other.as_json()
+        matches!(self, Self::Absent) == matches!(other, Self::Absent) && self.as_json() == other.as_json()
     }
 }
 
@@ -97,15 +89,12 @@ const JSON_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// The body as text that is no deeper than a message may be, without the space around it.
 fn text_of(body: &[u8]) -> Result<&str, String> {
-    let text = std::str::from_utf8(body)
-        .map_err(|error| format!("the body is not valid UTF-8: {error}"))?;
+    let text = std::str::from_utf8(body).map_err(|error| format!("the body is not valid UTF-8: {error}"))?;
     if text.starts_with('\u{feff}') {
         return Err("the body starts with a byte order mark, which JSON must not have".to_owned());
     }
     if !depth_within(body, MAX_MESSAGE_DEPTH) {
-        return Err(format!(
-            "the body is nested deeper than {MAX_MESSAGE_DEPTH} levels"
-        ));
+        return Err(format!("the body is nested deeper than {MAX_MESSAGE_DEPTH} levels"));
     }
     match text.trim_matches(JSON_SPACE) {
         "" => Err("the body is empty".to_owned()),
@@ -115,9 +104,7 @@ fn text_of(body: &[u8]) -> Result<&str, String> {
 
 /// Whether a `jsonrpc` member is the version we speak.
 fn is_version_2(raw: Option<&RawValue>) -> bool {
-    raw.is_some_and(|raw| {
-        raw.get() == "\"2.0\"" || super::raw::read_text(raw).is_ok_and(|text| text == "2.0")
-    })
+    raw.is_some_and(|raw| raw.get() == "\"2.0\"" || super::raw::read_text(raw).is_ok_and(|text| text == "2.0"))
 }
 
 #[cfg(test)]

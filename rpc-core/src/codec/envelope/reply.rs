@@ -39,9 +39,7 @@ pub struct BadReply {
 
 impl BadReply {
     fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: bounded(message.into()),
-        }
+        Self { message: bounded(message.into()) }
     }
 }
 
@@ -68,11 +66,7 @@ pub fn parse_reply(body: &[u8]) -> Result<ReplyBody<'_>, BadReply> {
         (Some(_), Some(_)) => return Err(BadReply::new("it has both a result and an error")),
         (None, None) => return Err(BadReply::new("it has neither a result nor an error")),
     };
-    Ok(ReplyBody {
-        id,
-        answer,
-        covered,
-    })
+    Ok(ReplyBody { id, answer, covered })
 }
 
 fn read_error(raw: &RawValue) -> Result<ErrorBody<'_>, BadReply> {
@@ -80,29 +74,21 @@ fn read_error(raw: &RawValue) -> Result<ErrorBody<'_>, BadReply> {
     let code = code.and_then(|raw| raw.get().parse().ok());
     let message = message.and_then(|raw| read_text(raw).ok());
     Ok(ErrorBody {
-        code: code
-            .ok_or_else(|| BadReply::new("the error's `code` must be an integer of 64 bits"))?,
+        code: code.ok_or_else(|| BadReply::new("the error's `code` must be an integer of 64 bits"))?,
         message: message.ok_or_else(|| BadReply::new("the error's `message` must be a string"))?,
         data,
     })
 }
 
-fn read_object<'a, const N: usize>(
-    text: &'a str,
-    names: &[&str; N],
-) -> Result<[Option<&'a RawValue>; N], BadReply> {
+fn read_object<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Result<[Option<&'a RawValue>; N], BadReply> {
     if !text.starts_with('{') {
         return Err(BadReply::new("it is not a JSON object"));
     }
     let mut values = [None; N];
     match read_members(text, names, Unknown::Ignore, &mut values) {
         Ok(()) => Ok(values),
-        Err(ObjectFault::Syntax(error)) => {
-            Err(BadReply::new(format!("it is not valid JSON: {error}")))
-        }
-        Err(ObjectFault::TooManyUnknown) => {
-            Err(BadReply::new("it has too many members of unknown name"))
-        }
+        Err(ObjectFault::Syntax(error)) => Err(BadReply::new(format!("it is not valid JSON: {error}"))),
+        Err(ObjectFault::TooManyUnknown) => Err(BadReply::new("it has too many members of unknown name")),
         Err(_) => Err(BadReply::new("it has two members of one name")),
     }
 }

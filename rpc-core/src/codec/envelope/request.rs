@@ -6,9 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::{Id, is_version_2, text_of};
-use crate::codec::raw::{
-    MAX_UNKNOWN_MEMBERS, ObjectFault, Unknown, read_elements, read_members, read_text,
-};
+use crate::codec::raw::{MAX_UNKNOWN_MEMBERS, ObjectFault, Unknown, read_elements, read_members, read_text};
 use crate::codec::text::{bounded, shown};
 
 /// JSON-RPC's code for a body that is not JSON.
@@ -63,10 +61,7 @@ pub struct BadRequest<'a> {
 impl<'a> BadRequest<'a> {
     fn new(id: Id<'a>, message: impl Into<String>) -> Self {
         let id = if id == Id::Absent { Id::Null } else { id };
-        Self {
-            id,
-            message: bounded(message.into()),
-        }
+        Self { id, message: bounded(message.into()) }
     }
 }
 
@@ -113,10 +108,7 @@ pub fn parse(body: &[u8], max_batch: usize) -> Result<Message<'_>, Unparsed> {
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err wants"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn not_json(error: serde_json::Error) -> Unparsed {
     Unparsed::parse(format!("the body is not valid JSON: {error}"))
 }
@@ -141,10 +133,7 @@ fn read_element(raw: &RawValue) -> Result<Result<Request<'_>, BadRequest<'_>>, U
     if raw.get().starts_with('{') {
         read_request(raw.get())
     } else {
-        Ok(Err(BadRequest::new(
-            Id::Null,
-            "a request in a batch is a JSON object",
-        )))
+        Ok(Err(BadRequest::new(Id::Null, "a request in a batch is a JSON object")))
     }
 }
 
@@ -157,17 +146,13 @@ fn read_request(text: &str) -> Result<Result<Request<'_>, BadRequest<'_>>, Unpar
         Ok(()) => return Ok(check(values)),
         Err(ObjectFault::Syntax(error)) => return Err(not_json(error)),
         Err(ObjectFault::TooManyUnknown) => {
-            let message =
-                format!("the request has more than {MAX_UNKNOWN_MEMBERS} members of unknown name");
+            let message = format!("the request has more than {MAX_UNKNOWN_MEMBERS} members of unknown name");
             return Ok(Err(BadRequest::new(Id::Null, message)));
         }
         Err(ObjectFault::DuplicateKnown(index)) => MEMBERS[index].to_owned(),
         Err(ObjectFault::DuplicateUnknown(name) | ObjectFault::Unknown(name)) => name,
     };
-    Err(Unparsed::parse(format!(
-        "the request has two members named `{}`",
-        shown(&name)
-    )))
+    Err(Unparsed::parse(format!("the request has two members named `{}`", shown(&name))))
 }
 
 /// The id is read first, so that every later refusal can carry it.
@@ -183,8 +168,6 @@ fn check<'a>(
     let method = read_text(method).map_err(|_| refuse("`method` must be a string"))?;
     match params.map(|raw| raw.get().as_bytes()[0]) {
         None | Some(b'{' | b'[') => Ok(Request { id, method, params }),
-        _ => Err(refuse(
-            "`params` must be an object or an array, or left out",
-        )),
+        _ => Err(refuse("`params` must be an object or an array, or left out")),
     }
 }

@@ -25,7 +25,8 @@ fn unparsed(body: impl AsRef<[u8]>) -> Unparsed {
 
 #[test]
 fn a_request_keeps_its_bytes() {
-    let request = one(r#" {"params":{"n": 1.50},"method":"a.\u0062","id":"\u0041","jsonrpc":"2.0","later":[{}]} "#).unwrap();
+    let request =
+        one(r#" {"params":{"n": 1.50},"method":"a.\u0062","id":"\u0041","jsonrpc":"2.0","later":[{}]} "#).unwrap();
     assert_eq!(request.id.as_json(), r#""\u0041""#);
     assert_eq!(request.method, "a.b");
     assert_eq!(request.params_json(), br#"{"n": 1.50}"#);
@@ -35,14 +36,7 @@ fn a_request_keeps_its_bytes() {
 
 #[test]
 fn ids_are_integers_strings_or_null() {
-    for id in [
-        "0",
-        "-7",
-        "123456789012345678901234567890",
-        "null",
-        r#""""#,
-        r#""a\/\ud800""#,
-    ] {
+    for id in ["0", "-7", "123456789012345678901234567890", "null", r#""""#, r#""a\/\ud800""#] {
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"m"}}"#);
         let request = one(&body).unwrap();
         assert_eq!(request.id.as_json(), id);
@@ -52,20 +46,8 @@ fn ids_are_integers_strings_or_null() {
         let said = invalid(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"m"}}"#));
         assert!(said.starts_with("null `id` must "), "{said}");
     }
-    assert_eq!(
-        one(r#"{"jsonrpc":"2.0","id":7,"method":"m"}"#)
-            .unwrap()
-            .id
-            .as_u64(),
-        Some(7)
-    );
-    assert_eq!(
-        one(r#"{"jsonrpc":"2.0","id":-7,"method":"m"}"#)
-            .unwrap()
-            .id
-            .as_u64(),
-        None
-    );
+    assert_eq!(one(r#"{"jsonrpc":"2.0","id":7,"method":"m"}"#).unwrap().id.as_u64(), Some(7));
+    assert_eq!(one(r#"{"jsonrpc":"2.0","id":-7,"method":"m"}"#).unwrap().id.as_u64(), None);
     assert_ne!(Id::Absent, Id::Null);
 }
 
@@ -100,27 +82,16 @@ fn json_of_another_shape_is_invalid() {
     for body in ["null", "0", "-1.5e3", "\"\"", "true", "[]", " [ ] "] {
         assert_eq!(unparsed(body).code(), INVALID_REQUEST, "{body}");
     }
-    assert_eq!(
-        unparsed("[1,2,3,4]").to_string(),
-        "a batch of 4 requests is over the limit of 3"
-    );
+    assert_eq!(unparsed("[1,2,3,4]").to_string(), "a batch of 4 requests is over the limit of 3");
 }
 
 #[test]
 fn doubled_members_are_parse_errors_wherever_they_are() {
     let full = r#""jsonrpc":"2.0","id":1,"method":"m","params":[]"#;
-    for doubled in [
-        r#""id":1"#,
-        r#""\u0069d":2"#,
-        r#""method":"m""#,
-        r#""params":{}"#,
-        r#""jsonrpc":"2.0""#,
-        r#""x":1,"x":1"#,
-    ] {
-        for body in [
-            format!("{{{full},{doubled}}}"),
-            format!("[{{{full}}},{{{full},{doubled}}}]"),
-        ] {
+    for doubled in
+        [r#""id":1"#, r#""\u0069d":2"#, r#""method":"m""#, r#""params":{}"#, r#""jsonrpc":"2.0""#, r#""x":1,"x":1"#]
+    {
+        for body in [format!("{{{full},{doubled}}}"), format!("[{{{full}}},{{{full},{doubled}}}]")] {
             let error = unparsed(&body);
             assert_eq!(error.code(), PARSE_ERROR, "{body}");
             assert!(error.to_string().contains("two members named"), "{error}");
@@ -136,23 +107,11 @@ fn faulty_requests_are_refused_with_their_id() {
     let cases = [
         (r#"{}"#, "null `jsonrpc` must be \"2.0\""),
         (r#"{"id":1,"method":"m"}"#, "1 `jsonrpc` must be \"2.0\""),
-        (
-            r#"{"jsonrpc":2.0,"id":1,"method":"m"}"#,
-            "1 `jsonrpc` must be \"2.0\"",
-        ),
-        (
-            r#"{"jsonrpc":"1.0","id":"a","method":"m"}"#,
-            "\"a\" `jsonrpc` must be \"2.0\"",
-        ),
+        (r#"{"jsonrpc":2.0,"id":1,"method":"m"}"#, "1 `jsonrpc` must be \"2.0\""),
+        (r#"{"jsonrpc":"1.0","id":"a","method":"m"}"#, "\"a\" `jsonrpc` must be \"2.0\""),
         (r#"{"jsonrpc":"2.0","id":1}"#, "1 `method` is missing"),
-        (
-            r#"{"jsonrpc":"2.0","method":1}"#,
-            "null `method` must be a string",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":1,"method":"\ud800"}"#,
-            "1 `method` must be a string",
-        ),
+        (r#"{"jsonrpc":"2.0","method":1}"#, "null `method` must be a string"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"\ud800"}"#, "1 `method` must be a string"),
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"m","params":null}"#,
             "1 `params` must be an object or an array, or left out",
@@ -167,33 +126,17 @@ fn faulty_requests_are_refused_with_their_id() {
     }
     let many: Vec<_> = (0..33).map(|n| format!("\"x{n}\":0")).collect();
     assert!(invalid(&format!("{{{}}}", many.join(","))).contains("more than 32 members"));
-    assert!(
-        one(&format!(
-            r#"{{{},"jsonrpc":"2.0","method":"m"}}"#,
-            many[1..].join(",")
-        ))
-        .is_ok()
-    );
+    assert!(one(&format!(r#"{{{},"jsonrpc":"2.0","method":"m"}}"#, many[1..].join(","))).is_ok());
 }
 
 #[test]
 fn a_batch_answers_each_element_for_itself() {
     let body = br#"[1, {"jsonrpc":"2.0","id":1,"method":"m"}, {"jsonrpc":"2.0","id":2}]"#;
-    let Ok(Message::Batch(requests)) = parse(body, MAX_BATCH) else {
-        panic!("a batch")
-    };
-    let ids: Vec<_> = requests
-        .iter()
-        .map(|r| {
-            r.as_ref()
-                .map(|r| r.id.as_u64())
-                .map_err(|bad| bad.id.as_json())
-        })
-        .collect();
+    let Ok(Message::Batch(requests)) = parse(body, MAX_BATCH) else { panic!("a batch") };
+    let ids: Vec<_> =
+        requests.iter().map(|r| r.as_ref().map(|r| r.id.as_u64()).map_err(|bad| bad.id.as_json())).collect();
     assert_eq!(ids, [Err("null"), Ok(Some(1)), Err("2")]);
-    assert!(
-        matches!(parse(br#"[["svc","m",[1]]]"#, MAX_BATCH), Ok(Message::Batch(all)) if all[0].is_err())
-    );
+    assert!(matches!(parse(br#"[["svc","m",[1]]]"#, MAX_BATCH), Ok(Message::Batch(all)) if all[0].is_err()));
 }
 
 #[test]
@@ -205,10 +148,7 @@ fn messages_nest_to_the_limit() {
     assert!(parse(nested(127).as_bytes(), MAX_BATCH).is_ok());
     for depth in [128, 100_000] {
         let error = unparsed(nested(depth));
-        assert_eq!(
-            error,
-            Unparsed::Parse("the body is nested deeper than 130 levels".to_owned())
-        );
+        assert_eq!(error, Unparsed::Parse("the body is nested deeper than 130 levels".to_owned()));
     }
     let open = format!(r#"{{"jsonrpc":"2.0","x":{}"#, "[".repeat(1_000_000));
     assert_eq!(unparsed(open).code(), PARSE_ERROR);
@@ -216,9 +156,7 @@ fn messages_nest_to_the_limit() {
 
 #[test]
 fn replies_are_read_strictly() {
-    let reply =
-        parse_reply(br#"{"jsonrpc":"2.0","id":7,"result":null,"covered":[[0,1]],"later":1}"#)
-            .unwrap();
+    let reply = parse_reply(br#"{"jsonrpc":"2.0","id":7,"result":null,"covered":[[0,1]],"later":1}"#).unwrap();
     assert_eq!(reply.id.as_u64(), Some(7));
     assert_eq!(reply.answer.unwrap().get(), "null");
     assert_eq!(reply.covered.unwrap().get(), "[[0,1]]");
@@ -245,16 +183,8 @@ fn replies_are_read_strictly() {
     for body in bad {
         assert!(parse_reply(body.as_bytes()).is_err(), "{body}");
     }
-    let deep = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"result":{}"#,
-        "[".repeat(1_000_000)
-    );
-    assert!(
-        parse_reply(deep.as_bytes())
-            .unwrap_err()
-            .to_string()
-            .contains("nested deeper than")
-    );
+    let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{}"#, "[".repeat(1_000_000));
+    assert!(parse_reply(deep.as_bytes()).unwrap_err().to_string().contains("nested deeper than"));
 }
 
 #[test]
@@ -264,16 +194,10 @@ fn replies_are_written_as_the_specification_has_them() {
     assert_eq!(out, br#"{"jsonrpc":"2.0","id":null,"result":[1]}"#);
     out.clear();
     write_covered_result(&mut out, &Id::Null, b"1", b"[]");
-    assert_eq!(
-        out,
-        br#"{"jsonrpc":"2.0","id":null,"result":1,"covered":[]}"#
-    );
+    assert_eq!(out, br#"{"jsonrpc":"2.0","id":null,"result":1,"covered":[]}"#);
     out.clear();
     write_error(&mut out, &Id::Null, -32700, "a \"b\"", Some(b"{}"));
-    assert_eq!(
-        out,
-        br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"a \"b\"","data":{}}}"#
-    );
+    assert_eq!(out, br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"a \"b\"","data":{}}}"#);
 }
 
 proptest! {

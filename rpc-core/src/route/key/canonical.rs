@@ -117,20 +117,11 @@ impl ser::Serializer for Canonical {
         self.write(b"null")
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<Vec<u8>, KeyError> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Vec<u8>, KeyError> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<Vec<u8>, KeyError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Vec<u8>, KeyError> {
         value.serialize(self)
     }
 
@@ -147,11 +138,7 @@ impl ser::Serializer for Canonical {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Array, KeyError> {
-        Ok(Array {
-            json: self.open(b'[')?,
-            empty: true,
-            close: b"]",
-        })
+        Ok(Array { json: self.open(b'[')?, empty: true, close: b"]" })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Array, KeyError> {
@@ -169,11 +156,7 @@ impl ser::Serializer for Canonical {
         variant: &'static str,
         _: usize,
     ) -> Result<Array, KeyError> {
-        Ok(Array {
-            json: self.open_variant(variant)?.open(b'[')?,
-            empty: true,
-            close: b"]}",
-        })
+        Ok(Array { json: self.open_variant(variant)?.open(b'[')?, empty: true, close: b"]}" })
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Object, KeyError> {
@@ -213,10 +196,7 @@ impl Array {
         if !std::mem::replace(&mut self.empty, false) {
             out.push(b',');
         }
-        self.json.out = value.serialize(Canonical {
-            out,
-            depth: self.json.depth,
-        })?;
+        self.json.out = value.serialize(Canonical { out, depth: self.json.depth })?;
         Ok(())
     }
 }

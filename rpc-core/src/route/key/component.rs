@@ -81,21 +81,12 @@ impl<S: Sink> Serializer for Component<S> {
     }
 
     #[inline]
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<S::Ok, KeyError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<S::Ok, KeyError> {
         value.serialize(self)
     }
 
     #[inline]
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<S::Ok, KeyError> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<S::Ok, KeyError> {
         self.serialize_str(variant)
     }
 
@@ -127,21 +118,14 @@ impl<S: Sink> Serializer for Component<S> {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Compound<S, Array>, KeyError> {
-        Ok(Compound {
-            sink: self.0,
-            json: Canonical::default().serialize_seq(len)?,
-        })
+        Ok(Compound { sink: self.0, json: Canonical::default().serialize_seq(len)? })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Compound<S, Array>, KeyError> {
         self.serialize_seq(Some(len))
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        len: usize,
-    ) -> Result<Compound<S, Array>, KeyError> {
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Compound<S, Array>, KeyError> {
         self.serialize_seq(Some(len))
     }
 
@@ -157,21 +141,11 @@ impl<S: Sink> Serializer for Component<S> {
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Compound<S, Object>, KeyError> {
-        Ok(Compound {
-            sink: self.0,
-            json: Canonical::default().serialize_map(len)?,
-        })
+        Ok(Compound { sink: self.0, json: Canonical::default().serialize_map(len)? })
     }
 
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Compound<S, Object>, KeyError> {
-        Ok(Compound {
-            sink: self.0,
-            json: Canonical::default().serialize_struct(name, len)?,
-        })
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<S, Object>, KeyError> {
+        Ok(Compound { sink: self.0, json: Canonical::default().serialize_struct(name, len)? })
     }
 
     fn serialize_struct_variant(
@@ -196,11 +170,7 @@ impl<S: Sink> Compound<S, Object> {
     fn finish(self) -> Result<S::Ok, KeyError> {
         let scalar = self.json.is_number();
         let text = self.json.end()?;
-        Ok(if scalar {
-            self.sink.plain(&text)
-        } else {
-            self.sink.json(&text)
-        })
+        Ok(if scalar { self.sink.plain(&text) } else { self.sink.json(&text) })
     }
 }
 

@@ -45,20 +45,11 @@ impl Serializer for MemberName {
         value.serialize(self)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<String, KeyError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<String, KeyError> {
         value.serialize(self)
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<String, KeyError> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<String, KeyError> {
         Ok(variant.to_owned())
     }
 
@@ -96,11 +87,7 @@ impl Serializer for MemberName {
         Err(KeyError::MemberName("a tuple"))
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, KeyError> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, KeyError> {
         Err(KeyError::MemberName("a tuple struct"))
     }
 
@@ -118,11 +105,7 @@ impl Serializer for MemberName {
         Err(KeyError::MemberName("a map"))
     }
 
-    fn serialize_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStruct, KeyError> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, KeyError> {
         Err(KeyError::MemberName("a struct"))
     }
 

@@ -71,13 +71,7 @@ impl Key {
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            inline: [0; INLINE_BYTES],
-            inline_len: 0,
-            spilled: Vec::new(),
-            started: false,
-            plain: true,
-        }
+        Self { inline: [0; INLINE_BYTES], inline_len: 0, spilled: Vec::new(), started: false, plain: true }
     }
 
     /// Adds the next component.
@@ -100,22 +94,14 @@ impl Key {
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        if self.spilled.is_empty() {
-            &self.inline[..self.inline_len]
-        } else {
-            &self.spilled
-        }
+        if self.spilled.is_empty() { &self.inline[..self.inline_len] } else { &self.spilled }
     }
 
     /// The bytes that are hashed: the hash tag if the key has one, else all of them.
     #[inline]
     #[must_use]
     pub fn hashed(&self) -> &[u8] {
-        if self.plain {
-            hash_tag(self.bytes())
-        } else {
-            self.bytes()
-        }
+        if self.plain { hash_tag(self.bytes()) } else { self.bytes() }
     }
 
     fn append_component(&mut self, text: &[u8]) {
@@ -135,8 +121,7 @@ impl Key {
         }
         if self.spilled.is_empty() {
             self.spilled.reserve(end);
-            self.spilled
-                .extend_from_slice(&self.inline[..self.inline_len]);
+            self.spilled.extend_from_slice(&self.inline[..self.inline_len]);
         }
         self.spilled.extend_from_slice(bytes);
     }

@@ -28,22 +28,12 @@ struct Member {
 impl Object {
     /// An object whose opening brace is written; `close` ends it, and the variant around it if there is one.
     pub(super) fn new(json: Canonical, close: &'static [u8]) -> Self {
-        Self {
-            json,
-            members: Vec::new(),
-            close,
-            number: false,
-        }
+        Self { json, members: Vec::new(), close, number: false }
     }
 
     /// serde_json's arbitrary-precision number, a struct with one text field in serde's eyes: written as that text.
     pub(super) fn number(json: Canonical) -> Self {
-        Self {
-            json,
-            members: Vec::new(),
-            close: b"",
-            number: true,
-        }
+        Self { json, members: Vec::new(), close: b"", number: true }
     }
 
     pub(super) fn is_number(&self) -> bool {
@@ -65,19 +55,13 @@ impl Object {
         let start = self.json.out.len();
         write_text(&mut self.json.out, &name)?;
         self.json.out.push(b':');
-        self.members.push(Member {
-            name,
-            text: start..start,
-        });
+        self.members.push(Member { name, text: start..start });
         Ok(())
     }
 
     fn write_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), KeyError> {
         let out = mem::take(&mut self.json.out);
-        self.json.out = value.serialize(Canonical {
-            out,
-            depth: self.json.depth,
-        })?;
+        self.json.out = value.serialize(Canonical { out, depth: self.json.depth })?;
         if let Some(member) = self.members.last_mut() {
             member.text.end = self.json.out.len();
         }
@@ -86,9 +70,7 @@ impl Object {
 
     fn write_number<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), KeyError> {
         let quoted = value.serialize(Canonical::default())?;
-        let text = quoted
-            .strip_prefix(b"\"")
-            .and_then(|text| text.strip_suffix(b"\""));
+        let text = quoted.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
         let text = text.unwrap_or(&quoted);
         let digits = text.strip_prefix(b"-").unwrap_or(text);
         // `-0` is a float to serde_json without arbitrary precision, so it is one here too.
@@ -101,19 +83,10 @@ impl Object {
 
     fn sort_members(&mut self) -> Result<(), KeyError> {
         self.members.sort_by(|a, b| a.name.cmp(&b.name));
-        if let Some(at) = self
-            .members
-            .windows(2)
-            .position(|pair| pair[0].name == pair[1].name)
-        {
+        if let Some(at) = self.members.windows(2).position(|pair| pair[0].name == pair[1].name) {
             return Err(KeyError::duplicate(mem::take(&mut self.members[at].name)));
         }
-        let first = self
-            .members
-            .iter()
-            .map(|member| member.text.start)
-            .min()
-            .unwrap_or_default();
+        let first = self.members.iter().map(|member| member.text.start).min().unwrap_or_default();
         let unsorted = self.json.out.split_off(first);
         for (index, member) in self.members.iter().enumerate() {
             if index > 0 {

@@ -98,19 +98,10 @@ fn everything_else_is_compact_json_with_sorted_members() {
     assert_eq!(bytes(&Blob(&[1, 255])), "[1,255]");
     assert_eq!(bytes(&Shape::Round(3)), r#"{"Round":3}"#);
     assert_eq!(bytes(&Shape::Pair(3, '"')), r#"{"Pair":[3,"\""]}"#);
-    assert_eq!(
-        bytes(&Shape::Named { b: 2, a: "\n\u{1}" }),
-        r#"{"Named":{"a":"\n\u0001","b":2}}"#
-    );
-    let point = Point {
-        y: 1,
-        x: Some(Box::new(Point { y: 2, x: None })),
-    };
+    assert_eq!(bytes(&Shape::Named { b: 2, a: "\n\u{1}" }), r#"{"Named":{"a":"\n\u0001","b":2}}"#);
+    let point = Point { y: 1, x: Some(Box::new(Point { y: 2, x: None })) };
     assert_eq!(bytes(&point), r#"{"x":{"x":null,"y":2},"y":1}"#);
-    assert_eq!(
-        bytes(&[Shape::Dot, Shape::Named { b: 0, a: "" }]),
-        r#"["Dot",{"Named":{"a":"","b":0}}]"#
-    );
+    assert_eq!(bytes(&[Shape::Dot, Shape::Named { b: 0, a: "" }]), r#"["Dot",{"Named":{"a":"","b":0}}]"#);
     let numbered = BTreeMap::from([(10, 'a'), (9, 'b'), (-1, 'c')]);
     assert_eq!(bytes(&numbered), r#"{"-1":"c","10":"a","9":"b"}"#);
 }
@@ -127,10 +118,7 @@ fn braces_are_a_hash_tag_in_plain_components_only() {
     let mut key = Key::new();
     key.push("{user1000}.a").unwrap();
     key.push(&7).unwrap();
-    assert_eq!(
-        (key.bytes(), key.hashed()),
-        (&b"{user1000}.a\x1f7"[..], &b"user1000"[..])
-    );
+    assert_eq!((key.bytes(), key.hashed()), (&b"{user1000}.a\x1f7"[..], &b"user1000"[..]));
     key.push(&["x"]).unwrap();
     assert_eq!(key.hashed(), key.bytes());
     assert_eq!(slot_of("{user1000}.following").map(Slot::get), Ok(3443));
@@ -153,19 +141,9 @@ fn components_are_joined_by_one_separator_even_if_empty() {
 fn what_has_no_single_text_is_refused_with_advice() {
     assert_eq!(refused(&1.5), KeyError::Float);
     assert_eq!(refused(&vec![Some(0.0_f32)]), KeyError::Float);
-    assert!(
-        KeyError::Float
-            .to_string()
-            .contains("use an integer or text")
-    );
-    assert!(matches!(
-        refused(&HashMap::from([((1, 2), 3)])),
-        KeyError::MemberName("a tuple")
-    ));
-    assert!(matches!(
-        refused(&HashMap::from([(None::<u8>, 3)])),
-        KeyError::MemberName(_)
-    ));
+    assert!(KeyError::Float.to_string().contains("use an integer or text"));
+    assert!(matches!(refused(&HashMap::from([((1, 2), 3)])), KeyError::MemberName("a tuple")));
+    assert!(matches!(refused(&HashMap::from([(None::<u8>, 3)])), KeyError::MemberName(_)));
     let raw = serde_json::value::RawValue::from_string("1 ".to_owned()).unwrap();
     assert_eq!(refused(&raw), KeyError::RawJson);
 }
@@ -185,19 +163,9 @@ fn names_that_become_equal_as_text_are_refused() {
         Number(u8),
         Text(&'static str),
     }
-    let doubled = [
-        (Name::Number(1), 0),
-        (Name::Text("0"), 0),
-        (Name::Text("1"), 0),
-    ];
-    assert_eq!(
-        refused(&Members(&doubled)),
-        KeyError::Duplicate("1".to_owned())
-    );
-    assert_eq!(
-        refused(&Members(&[("a", 1), ("a", 1)])),
-        KeyError::Duplicate("a".to_owned())
-    );
+    let doubled = [(Name::Number(1), 0), (Name::Text("0"), 0), (Name::Text("1"), 0)];
+    assert_eq!(refused(&Members(&doubled)), KeyError::Duplicate("1".to_owned()));
+    assert_eq!(refused(&Members(&[("a", 1), ("a", 1)])), KeyError::Duplicate("a".to_owned()));
 }
 
 #[test]

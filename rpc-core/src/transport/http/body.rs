@@ -11,7 +11,9 @@ use crate::error::{Executed, Kind, RpcError};
 /// # Errors
 /// [`Kind::TooLarge`] beyond the limit, [`Kind::ConnectionLost`] when it breaks off. Either way the call may have run.
 pub(super) async fn read(mut response: Response, limit: usize) -> Result<bytes::Bytes, RpcError> {
-    let too_large = || RpcError::new(Kind::TooLarge, format!("the reply has more than {limit} bytes")).with_executed(Executed::Maybe);
+    let too_large = || {
+        RpcError::new(Kind::TooLarge, format!("the reply has more than {limit} bytes")).with_executed(Executed::Maybe)
+    };
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
@@ -21,7 +23,9 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<bytes::
     };
     // Most replies are one chunk, which is handed on as it is.
     let Some(first) = response.chunk().await.map_err(lost)? else { return Ok(bytes::Bytes::new()) };
-    let Some(second) = response.chunk().await.map_err(lost)? else { return if first.len() > limit { Err(too_large()) } else { Ok(first) } };
+    let Some(second) = response.chunk().await.map_err(lost)? else {
+        return if first.len() > limit { Err(too_large()) } else { Ok(first) };
+    };
     let mut body = Vec::with_capacity(first.len() + second.len());
     body.extend_from_slice(&first);
     body.extend_from_slice(&second);

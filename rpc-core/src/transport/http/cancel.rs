@@ -24,7 +24,9 @@ impl Cancels {
 
     /// Sends the notification on a task of its own. Best effort: if too many are under way, the callee's deadline has to do.
     fn send(&self, url: Url, id: CallId) {
-        let (Ok(runtime), Ok(permit)) = (Handle::try_current(), self.under_way.clone().try_acquire_owned()) else { return };
+        let (Ok(runtime), Ok(permit)) = (Handle::try_current(), self.under_way.clone().try_acquire_owned()) else {
+            return;
+        };
         let body = format!(r#"{{"jsonrpc":"2.0","method":"{}","params":{{"call":"{id}"}}}}"#, headers::CANCEL_METHOD);
         let mut request = self.client.post(url).header(CONTENT_TYPE, JSON).timeout(limits::CANCEL_TIMEOUT).body(body);
         if let Ok(id) = HeaderValue::from_str(&id.to_string()) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::call::{Covered, Outcome, Reply};
-use crate::codec::envelope::{self, ErrorBody};
+use crate::codec::envelope::{self, ErrorBody, Id};
 use crate::error::{ErrorRecord, Kind, RpcError};
 
 /// The code of a provider's own error.
@@ -16,11 +16,11 @@ pub(crate) const FAILURE: i64 = 1;
 pub(super) fn read(body: &Bytes, id: u64) -> Result<Reply, RpcError> {
     let garbage = |why: String| RpcError::new(Kind::Protocol, format!("the node's reply is not the protocol: {why}"));
     let reply = envelope::parse_reply(body).map_err(|error| garbage(error.to_string()))?;
-    if reply.id.number() != Some(id) {
+    if reply.id.as_u64() != Some(id) {
         return Err(match reply.answer {
             // A request that the node could not read is answered without an id.
-            Err(error) if reply.id.is_null() => refused(&error),
-            _ => garbage(format!("it answers request {}, this was request {id}", reply.id)),
+            Err(error) if reply.id == Id::Null => refused(&error),
+            _ => garbage(format!("it answers request {}, this was request {id}", reply.id.as_json())),
         });
     }
     match reply.answer {
@@ -32,7 +32,8 @@ pub(super) fn read(body: &Bytes, id: u64) -> Result<Reply, RpcError> {
             Ok(Reply { outcome: Outcome::Value(body.slice_ref(value.get().as_bytes())), covered })
         }
         Err(error) if error.code == FAILURE => {
-            let data = error.data.map_or_else(|| Bytes::from_static(b"null"), |data| body.slice_ref(data.get().as_bytes()));
+            let data =
+                error.data.map_or_else(|| Bytes::from_static(b"null"), |data| body.slice_ref(data.get().as_bytes()));
             Ok(Reply::new(Outcome::Failure { message: error.message.into_owned(), data }))
         }
         Err(error) => Err(refused(&error)),
