@@ -99,7 +99,9 @@ impl Cluster {
     pub async fn stop(&mut self, index: usize) {
         let running = &mut self.nodes[index];
         // Both only fail when the node has ended already.
-        drop(running.stop.take().map(|stop| stop.send(())));
+        if let Some(stop) = running.stop.take() {
+            let _ended_already = stop.send(());
+        }
         drop((&mut running.serving).await);
     }
 
