@@ -12,7 +12,7 @@ pub use rpc_core::cluster::{NodeId, NodeInfo};
 pub use rpc_core::error::{Executed, Kind, RpcError};
 
 // Wrap: what stands between every client and the network.
-pub use rpc_core::call::{Call, Caller, CallId, Outcome, Reply};
+pub use rpc_core::call::{Call, CallId, Caller, Outcome, Reply};
 pub use rpc_core::client::wherever::Layer;
 pub use rpc_core::transport::http::HttpSettings;
 

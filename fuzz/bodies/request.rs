@@ -2,9 +2,7 @@
 //! the tests exercises it.
 
 use rpc_core::codec::args::Args;
-use rpc_core::codec::envelope::{
-    BadRequest, Message, Request, parse, parse_reply, write_error, write_forwarded,
-};
+use rpc_core::codec::envelope::{BadRequest, Message, Request, parse, parse_reply, write_error, write_forwarded};
 
 const NAMES: &[&str] = &["code", "url"];
 const MAX_BATCH: usize = 4;
@@ -61,10 +59,6 @@ fn decode_args(params: &[u8]) {
             Ok(text) => assert_eq!(owned.as_deref(), Ok(&*text)),
             Err(_) => assert!(owned.is_err()),
         }
-        let _ = (
-            args.optional_text(index),
-            args.get::<Option<u64>>(index),
-            args.get::<Vec<i128>>(index),
-        );
+        let _ = (args.optional_text(index), args.get::<Option<u64>>(index), args.get::<Vec<i128>>(index));
     }
 }

@@ -50,10 +50,14 @@ impl Catalogue {
         match self.services.get(service) {
             Some(known) => {
                 let methods: Vec<_> = known.methods.iter().map(|method| method.name).collect();
-                let message = format!("service {service} has no method {:?}; it has: {}", clip(method), methods.join(", "));
+                let message =
+                    format!("service {service} has no method {:?}; it has: {}", clip(method), methods.join(", "));
                 Err(RpcError::new(Kind::UnknownMethod, message))
             }
-            None => Err(RpcError::new(Kind::UnknownService, format!("there is no service {:?} here; call Service.method", clip(service)))),
+            None => Err(RpcError::new(
+                Kind::UnknownService,
+                format!("there is no service {:?} here; call Service.method", clip(service)),
+            )),
         }
     }
 

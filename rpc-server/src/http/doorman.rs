@@ -17,7 +17,10 @@ pub(super) struct TurnedAway {
 
 impl TurnedAway {
     pub(super) fn too_large() -> Self {
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, reason: "the body is larger than this node's limit for a message" }
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            reason: "the body is larger than this node's limit for a message",
+        }
     }
 
     pub(super) fn unreadable() -> Self {
@@ -45,7 +48,9 @@ pub(super) fn check_origin(headers: &HeaderMap, node: &Node) -> Result<(), Turne
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if node.is_loopback() && !is_known_host(host, node) {
-        return forbidden("the Host header names neither an address nor this node; allow it with NodeBuilder::allow_host");
+        return forbidden(
+            "the Host header names neither an address nor this node; allow it with NodeBuilder::allow_host",
+        );
     }
     Ok(())
 }
@@ -88,7 +93,9 @@ fn is_json(content_type: &[u8]) -> bool {
     let mut parts = text.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
-        Some((name, value)) if name.eq_ignore_ascii_case("charset") => value.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
         _ => true,
     };
     is_json && parts.all(is_utf8)
@@ -100,10 +107,21 @@ mod tests {
 
     #[test]
     fn only_json_in_utf8_is_read() {
-        for good in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""] {
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
             assert!(is_json(good.as_bytes()), "{good}");
         }
-        for bad in ["", "text/plain", "application/json; charset=utf-16", "application/jsonp", "application/x-www-form-urlencoded"] {
+        for bad in [
+            "",
+            "text/plain",
+            "application/json; charset=utf-16",
+            "application/jsonp",
+            "application/x-www-form-urlencoded",
+        ] {
             assert!(!is_json(bad.as_bytes()), "{bad}");
         }
     }

@@ -68,7 +68,13 @@ async fn run_here(
 }
 
 /// A call of a foreign client: this node is its gateway.
-async fn forward(node: &Node, origin: &Origin, method: &'static MethodDescriptor, params: Bytes, place: Place) -> Answer {
+async fn forward(
+    node: &Node,
+    origin: &Origin,
+    method: &'static MethodDescriptor,
+    params: Bytes,
+    place: Place,
+) -> Answer {
     let call = gateway::call(node, method, params, deadline(node, origin), origin.trace.clone())?;
     let wherever = node.wherever().clone();
     run_to_end(async move {

@@ -41,7 +41,8 @@ impl Origin {
             && theirs.as_bytes() != cluster.as_bytes()
         {
             let theirs = String::from_utf8_lossy(theirs.as_bytes());
-            let message = format!("this node belongs to cluster {cluster}, the caller to {theirs}: their lists of nodes differ");
+            let message =
+                format!("this node belongs to cluster {cluster}, the caller to {theirs}: their lists of nodes differ");
             return Err(RpcError::new(Kind::Unauthorised, message));
         }
         let millis: Option<u64> = parsed(headers, &headers::DEADLINE)?;

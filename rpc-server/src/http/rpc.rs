@@ -57,7 +57,9 @@ async fn batch<'a>(
 ) -> Response {
     let origin = origin.and_then(|origin| match origin.peer {
         None => Ok(origin),
-        Some(_) => Err(RpcError::new(Kind::InvalidRequest, "the header x-wherever-call names one call, a batch has several")),
+        Some(_) => {
+            Err(RpcError::new(Kind::InvalidRequest, "the header x-wherever-call names one call, a batch has several"))
+        }
     });
     let replies = join_all(requests.into_iter().map(|request| one(node, &origin, request, body))).await;
     let replies: Vec<Vec<u8>> = replies.into_iter().flatten().collect();

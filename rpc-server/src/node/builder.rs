@@ -182,7 +182,8 @@ impl NodeBuilder {
             return Err(StartError::of(problems));
         };
         let here = Here::new(NodeId::new(address.as_str()), groups(&fixed, &address), self.settings);
-        let client_side = WhereverBuilder::inside(here.clone(), fixed.cluster_id()).http(self.http).force_remote(self.force_remote);
+        let client_side =
+            WhereverBuilder::inside(here.clone(), fixed.cluster_id()).http(self.http).force_remote(self.force_remote);
         let client_side = self.layers.into_iter().fold(client_side, WhereverBuilder::layer);
         let wherever = client_side.build().map_err(|error| StartError::of(vec![Problem::Client(error)]))?;
         let providers = self.providers.resolve(&Injector::new(&wherever, &self.values)).map_err(StartError::of)?;
@@ -259,7 +260,8 @@ fn groups(fixed: &FixedNodes, address: &str) -> Arc<Groups> {
 }
 
 fn same_names(doubled: Vec<Doubled>) -> Vec<Problem> {
-    let problem = |Doubled(first, second)| Problem::SameName { name: first.name, first: first.path, second: second.path };
+    let problem =
+        |Doubled(first, second)| Problem::SameName { name: first.name, first: first.path, second: second.path };
     doubled.into_iter().map(problem).collect()
 }
 

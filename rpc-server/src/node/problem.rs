@@ -40,13 +40,17 @@ pub enum Problem {
     #[error("nobody would know where this node answers: say so with `.advertise(\"host:port\")`")]
     NoAddress,
     /// The address is no one's in particular.
-    #[error("{0:?} cannot be dialed from elsewhere: give `.advertise(\"host:port\")` the address that the other nodes use")]
+    #[error(
+        "{0:?} cannot be dialed from elsewhere: give `.advertise(\"host:port\")` the address that the other nodes use"
+    )]
     Unroutable(String),
     /// The list of nodes is no cluster.
     #[error(transparent)]
     Nodes(#[from] BadNodes),
     /// The node is not in its own list.
-    #[error("this node's address {address} is not in the list of nodes ({list}): add it, or `.advertise` the one that is")]
+    #[error(
+        "this node's address {address} is not in the list of nodes ({list}): add it, or `.advertise` the one that is"
+    )]
     NotAMember {
         /// The address advertised.
         address: String,
@@ -54,7 +58,9 @@ pub enum Problem {
         list: String,
     },
     /// Two traits have the same service name.
-    #[error("the traits {first} and {second} are both the service {name}: give one another name, `#[rpc_service(name = \"…\")]`")]
+    #[error(
+        "the traits {first} and {second} are both the service {name}: give one another name, `#[rpc_service(name = \"…\")]`"
+    )]
     SameName {
         /// The name.
         name: &'static str,
@@ -64,7 +70,9 @@ pub enum Problem {
         second: &'static str,
     },
     /// Two providers for a service, both linked.
-    #[error("the linked providers {first} and {second} both provide {service}: leave one out with `.without::<{second}>()`")]
+    #[error(
+        "the linked providers {first} and {second} both provide {service}: leave one out with `.without::<{second}>()`"
+    )]
     LinkedTwice {
         /// The service.
         service: &'static str,
@@ -77,7 +85,9 @@ pub enum Problem {
     #[error("two providers for {0} were given: call `.provide(…)` once for each service")]
     GivenTwice(&'static str),
     /// A given value that provides nothing.
-    #[error("{0} is not marked `#[rpc_provider]`, so nobody knows what it provides: mark it, or write `.provide(YourServiceClient::provider(value))`")]
+    #[error(
+        "{0} is not marked `#[rpc_provider]`, so nobody knows what it provides: mark it, or write `.provide(YourServiceClient::provider(value))`"
+    )]
     ProvidesNothing(&'static str),
     /// A linked provider that cannot be built.
     #[error("the provider of {service} cannot be built: {error}")]
@@ -88,7 +98,9 @@ pub enum Problem {
         error: InjectError,
     },
     /// An expected provider that is not there.
-    #[error("no provider of {0} is linked or given, though the program expects one: is the crate with its `#[rpc_provider]` linked (`use it as _;`)?")]
+    #[error(
+        "no provider of {0} is linked or given, though the program expects one: is the crate with its `#[rpc_provider]` linked (`use it as _;`)?"
+    )]
     Missing(&'static str),
     /// The client side cannot be set up.
     #[error("the node's client side cannot be set up: {0}")]

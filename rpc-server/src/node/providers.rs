@@ -59,22 +59,36 @@ impl Providers {
             }
         }
         let missing = self.expected.iter().filter(|service| !providers.contains_key(**service));
-        let unbuilt = |service: &&&str| !problems.iter().any(|problem| matches!(problem, Problem::Unbuildable { service: of, .. } if of == *service));
+        let unbuilt = |service: &&&str| {
+            !problems
+                .iter()
+                .any(|problem| matches!(problem, Problem::Unbuildable { service: of, .. } if of == *service))
+        };
         let missing: Vec<Problem> = missing.filter(unbuilt).map(|service| Problem::Missing(service)).collect();
         problems.extend(missing);
         if problems.is_empty() { Ok(providers.into_values().collect()) } else { Err(problems) }
     }
 
     /// The linked providers to build: those of services for which no provider was given.
-    fn linked(&self, given: &HashMap<&'static str, Provider>, problems: &mut Vec<Problem>) -> Vec<&'static LinkedProvider> {
+    fn linked(
+        &self,
+        given: &HashMap<&'static str, Provider>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<&'static LinkedProvider> {
         let mut chosen: HashMap<&'static str, &'static LinkedProvider> = HashMap::new();
         let wanted = |linked: &&'static LinkedProvider| {
-            linked.build.is_some() && !self.excluded.contains(&(linked.type_id)()) && !given.contains_key((linked.service)().name)
+            linked.build.is_some()
+                && !self.excluded.contains(&(linked.type_id)())
+                && !given.contains_key((linked.service)().name)
         };
         for linked in linked_providers().filter(wanted).filter(|_| !self.only_given) {
             let service = (linked.service)().name;
             if let Some(other) = chosen.insert(service, linked) {
-                problems.push(Problem::LinkedTwice { service, first: (other.type_name)(), second: (linked.type_name)() });
+                problems.push(Problem::LinkedTwice {
+                    service,
+                    first: (other.type_name)(),
+                    second: (linked.type_name)(),
+                });
             }
         }
         chosen.into_values().collect()

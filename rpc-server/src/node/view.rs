@@ -12,8 +12,10 @@ impl Node {
     pub fn view(&self) -> ClusterView {
         let services = self.catalogue().services();
         // A group is made when it is first asked for: ask for every service's, so that all are told.
-        let groups: BTreeMap<_, _> =
-            services.iter().map(|service| (service.group.to_owned(), self.wherever().group(service.group).view())).collect();
+        let groups: BTreeMap<_, _> = services
+            .iter()
+            .map(|service| (service.group.to_owned(), self.wherever().group(service.group).view()))
+            .collect();
         ClusterView {
             format: VIEW_FORMAT,
             cluster: self.cluster_id().to_owned(),

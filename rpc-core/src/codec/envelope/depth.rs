@@ -20,9 +20,7 @@ fn count_openings(body: &[u8]) -> usize {
     // `[` and `{` differ in one bit only.
     let opens = |&byte: &u8| u8::from(byte | 0x20 == b'{');
     let in_chunk = |chunk: &[u8]| chunk.iter().map(opens).sum::<u8>();
-    body.chunks(u8::MAX.into())
-        .map(|chunk| usize::from(in_chunk(chunk)))
-        .sum()
+    body.chunks(u8::MAX.into()).map(|chunk| usize::from(in_chunk(chunk))).sum()
 }
 
 fn walk_within(body: &[u8], limit: usize) -> bool {
