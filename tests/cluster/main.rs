@@ -1,0 +1,10 @@
+//! What a cluster of nodes promises its callers, tested on real sockets.
+
+mod cancellation;
+mod deadlines;
+mod depth;
+mod faulty_peers;
+mod near_far;
+mod probe;
+mod routing;
+mod start;
