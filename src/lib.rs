@@ -1,15 +1,26 @@
-//! Call a trait; it runs wherever its data lives.
 #![doc = include_str!("../README.md")]
 
-pub use rpc_core::call::{Context, Deadline, with_deadline};
-pub use rpc_core::client::{ServiceClient, Wherever};
-pub use rpc_core::cluster::NodeId;
-pub use rpc_core::error::{Executed, Kind, RpcError};
+// Define: annotate a trait, implement it, inject its client.
 pub use rpc_core::merge::{Merge, PerNode};
 pub use rpc_core::provider::{Inject, InjectError, Provider};
 pub use rpc_macros::{Inject, rpc_provider, rpc_service};
-pub use rpc_server::listener::{serve, serve_with};
-pub use rpc_server::{Limits, Node, NodeBuilder, StartError, testing};
+
+// Call: from a node, or from a program that only consumes.
+pub use rpc_core::call::{Context, Deadline, with_deadline};
+pub use rpc_core::client::{ServiceClient, Wherever};
+pub use rpc_core::cluster::{NodeId, NodeInfo};
+pub use rpc_core::error::{Executed, Kind, RpcError};
+
+// Wrap: what stands between every client and the network.
+pub use rpc_core::call::{Call, CallId, Caller, Outcome, Reply};
+pub use rpc_core::client::wherever::Layer;
+pub use rpc_core::transport::http::HttpSettings;
+
+// Serve: a node, alone or in a program's own router.
+pub use rpc_server::listener::{Drained, Limits, serve, serve_with, serve_with_shutdown};
+pub use rpc_server::node::{Node, NodeBuilder, Problem, StartError};
+
+pub use rpc_server::testing;
 
 #[doc(hidden)]
 pub use rpc_core::private as __private;

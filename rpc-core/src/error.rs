@@ -3,6 +3,7 @@
 mod executed;
 mod kind;
 mod record;
+pub mod text;
 
 use std::error::Error;
 use std::fmt;
@@ -12,12 +13,10 @@ use std::time::Duration;
 pub use executed::Executed;
 pub use kind::Kind;
 pub use record::ErrorRecord;
+pub use text::bounded;
 
 use crate::cluster::NodeId;
 use crate::route::slot::Slot;
-
-/// Longest error text kept or sent, in bytes: enough for a sentence and a name, too little to echo a hostile body.
-pub const MAX_MESSAGE: usize = 1024;
 
 /// The failure of a call, as any node on its way saw it.
 ///
@@ -57,7 +56,7 @@ impl RpcError {
         self.0.record.executed
     }
 
-    /// The sentence for a person, at most [`MAX_MESSAGE`] bytes.
+    /// The sentence for a person, at most [`text::MAX_ERROR_TEXT`] bytes.
     pub fn message(&self) -> &str {
         &self.0.record.message
     }
@@ -187,29 +186,6 @@ impl<'de> serde::Deserialize<'de> for RpcError {
     }
 }
 
-/// Cuts `text` to [`MAX_MESSAGE`] bytes at a character's boundary and escapes control characters, so that a name from outside can
-/// neither flood nor forge a log line.
-pub fn bounded(text: String) -> String {
-    if text.len() <= MAX_MESSAGE && !text.chars().any(is_unsafe_in_a_log) {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len().min(MAX_MESSAGE + 8));
-    for c in text.chars() {
-        if out.len() + c.len_utf8() > MAX_MESSAGE {
-            out.push('…');
-            break;
-        }
-        if is_unsafe_in_a_log(c) { out.extend(c.escape_default()) } else { out.push(c) }
-    }
-    out
-}
-
-/// Control characters and Unicode's line separators and direction marks.
-fn is_unsafe_in_a_log(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +213,7 @@ mod tests {
     #[test]
     fn hostile_text_is_cut_and_escaped() {
         let long = RpcError::new(Kind::UnknownService, "é\u{1b}[2J".repeat(1000));
-        assert!(long.message().len() <= MAX_MESSAGE + '…'.len_utf8() + 8);
+        assert!(long.message().len() <= text::MAX_ERROR_TEXT);
         assert!(!long.message().contains('\u{1b}'));
     }
 }

@@ -24,11 +24,11 @@ use crate::route::key;
 /// [`Kind::BadKey`] when it cannot be hashed.
 #[inline]
 pub fn slot_of<T: Serialize + ?Sized>(component: &T) -> Result<Slot, RpcError> {
-    key::slot_of(component).map_err(bad_key)
+    key::slot_of(component).map_err(|error| bad_key(&error))
 }
 
 #[cold]
-fn bad_key(error: key::KeyError) -> RpcError {
+fn bad_key(error: &key::KeyError) -> RpcError {
     RpcError::new(Kind::BadKey, format!("the key cannot be hashed: {error}"))
 }
 
@@ -46,7 +46,7 @@ impl KeyParts {
     #[must_use]
     pub fn and<T: Serialize + ?Sized>(mut self, component: &T) -> Self {
         if self.0.is_none() {
-            self.0 = self.1.push(component).err().map(bad_key);
+            self.0 = self.1.push(component).err().map(|error| bad_key(&error));
         }
         self
     }

@@ -48,10 +48,13 @@ pub struct MethodDescriptor {
     /// Once started it runs to its end, whatever becomes of the caller.
     pub detach: bool,
     /// The slot of a call's raw arguments, for gateways; `None` without a key.
-    pub slot_of: Option<fn(&Args<'_>) -> Result<Slot, RpcError>>,
+    pub slot_of: Option<SlotOf>,
     /// Merges the replies of all nodes into one; `Some` exactly for [`Routing::All`].
     pub merge: Option<MergeReplies>,
 }
+
+/// Computes a call's slot from its raw arguments.
+pub type SlotOf = fn(&Args<'_>) -> Result<Slot, RpcError>;
 
 /// Merges what each node answered, in the order of the nodes; never called with an empty list.
 pub type MergeReplies = fn(Vec<(NodeId, Result<Bytes, RpcError>)>) -> Result<Bytes, RpcError>;

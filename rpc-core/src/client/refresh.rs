@@ -61,7 +61,7 @@ pub(super) async fn fetch(shared: &Shared) -> Result<(), RpcError> {
             },
             Ok(Err(error)) => last = error,
             Err(_) => {
-                last = RpcError::new(Kind::Unavailable, format!("{address} did not tell its map within {PATIENCE:?}"))
+                last = RpcError::new(Kind::Unavailable, format!("{address} did not tell its map within {PATIENCE:?}"));
             }
         }
     }

@@ -247,7 +247,7 @@ impl WhereverBuilder {
     pub fn build(self) -> Result<Wherever, RpcError> {
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(HttpTransport::new(self.http, self.cluster.clone())?),
+            None => Arc::new(HttpTransport::new(&self.http, self.cluster.clone())?),
         };
         let session = Session::new();
         let noise = AtomicU64::new(session.next().session);

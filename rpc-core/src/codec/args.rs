@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::finite::{EncodeError, write_json};
 use super::raw::{ObjectFault, Unknown, read_elements, read_members, read_text};
-use super::text::{bounded, shown};
+use crate::error::text::{bounded, shown};
 use crate::error::{Kind, RpcError};
 
 /// Room for the arguments of most calls, in bytes, so that writing them seldom grows the buffer.

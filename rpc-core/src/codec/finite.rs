@@ -6,7 +6,7 @@ use std::fmt::Display;
 use serde::Serialize;
 use serde::ser::{self, Serializer};
 
-use super::text::bounded;
+use crate::error::text::bounded;
 
 /// Why a value has no JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,4 +4,3 @@ pub mod args;
 pub mod envelope;
 pub mod finite;
 mod raw;
-pub mod text;

@@ -126,7 +126,7 @@ impl<T> Guarded<'_, T> {
     /// Whether the value came after the deadline, when nobody at the other end of a wire would wait for it any more. A call
     /// whose deadline was never asked for is young, and spared the clock.
     fn is_late(&self) -> bool {
-        self.context.as_ref().and_then(Context::known_deadline).is_some_and(|deadline| deadline.has_passed())
+        self.context.as_ref().and_then(Context::known_deadline).is_some_and(Deadline::has_passed)
     }
 }
 

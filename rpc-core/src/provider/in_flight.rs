@@ -28,6 +28,7 @@ pub struct InFlight {
     limit: usize,
     // Held for a look-up, an insert or a removal; never across an await.
     calls: Mutex<Calls>,
+    emptied: Notify,
 }
 
 #[derive(Default)]
@@ -45,12 +46,27 @@ pub struct Place {
 impl InFlight {
     /// An empty table for at most `limit` calls.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { count: AtomicUsize::new(0), limit, calls: Mutex::default() })
+        Arc::new(Self { count: AtomicUsize::new(0), limit, calls: Mutex::default(), emptied: Notify::new() })
     }
 
     /// How many calls are in flight.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// Waits until no call is in flight. Only useful once no more are admitted.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn wait_until_empty(&self) {
+        loop {
+            // Listening before looking: a last call that leaves in between is heard.
+            let emptied = self.emptied.notified();
+            if self.count() == 0 {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Takes a place for a call.
@@ -132,7 +148,9 @@ impl Drop for Place {
         if let Some((key, _)) = &self.listed {
             self.table.lock().running.remove(key);
         }
-        self.table.count.fetch_sub(1, Ordering::AcqRel);
+        if self.table.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.table.emptied.notify_waiters();
+        }
     }
 }
 

@@ -251,7 +251,7 @@ fn encode<R: MethodResult>(result: R) -> Result<Outcome, RpcError> {
     Ok(match result.into_result() {
         Ok(value) => Outcome::Value(to_json(&value).map_err(unencodable)?.into()),
         Err(failure) => {
-            let message = crate::error::bounded(failure.to_string());
+            let message = failure.to_string();
             Outcome::Failure { message, data: to_json(&failure).map_err(unencodable)?.into() }
         }
     })

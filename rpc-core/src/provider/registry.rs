@@ -16,10 +16,13 @@ pub struct LinkedProvider {
     /// The service it provides.
     pub service: fn() -> &'static ServiceDescriptor,
     /// Builds it from the node; `None` for one that only `Node::builder().provide(value)` brings to life.
-    pub build: Option<fn(&Injector<'_>) -> Result<Provider, InjectError>>,
+    pub build: Option<Build>,
     /// Takes over a given value of the type; `None` for a value of another type.
     pub adopt: fn(Arc<dyn Any + Send + Sync>) -> Option<Provider>,
 }
+
+/// Builds a provider from the node.
+pub type Build = fn(&Injector<'_>) -> Result<Provider, InjectError>;
 
 inventory::collect!(LinkedProvider);
 

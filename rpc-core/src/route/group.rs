@@ -109,7 +109,7 @@ impl Group {
             let node = usize::from(entry.owner);
             match slots.last_mut() {
                 Some(run) if run.node == node && run.epoch == entry.epoch && run.last.get() + 1 == slot.get() => {
-                    run.last = slot
+                    run.last = slot;
                 }
                 _ => slots.push(SlotRange { first: slot, last: slot, node, epoch: entry.epoch }),
             }

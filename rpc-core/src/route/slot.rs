@@ -89,11 +89,19 @@ pub fn hash_tag(text: &[u8]) -> &[u8] {
     if holds_brace(text) { tag_after_brace(text) } else { text }
 }
 
-/// Most keys hold no brace. A fold without an early exit compiles to vector compares, several times faster on short keys
-/// than a search that stops at the first hit.
+/// Most keys hold no brace. Eight bytes are searched at a time, without an early exit: on short keys that is faster than
+/// a search that stops at the first hit.
 #[inline]
 fn holds_brace(text: &[u8]) -> bool {
-    text.iter().fold(false, |hit, &byte| hit | (byte == b'{'))
+    const ONES: u64 = u64::MAX / 255;
+    const BRACES: u64 = ONES * b'{' as u64;
+    let (chunks, rest) = text.as_chunks::<8>();
+    let hits = chunks.iter().fold(0, |hits, chunk| {
+        // A byte that equals the brace is 0 after the XOR; the top bit shows that some byte is 0 (Hacker's Delight, 6-1).
+        let other = u64::from_ne_bytes(*chunk) ^ BRACES;
+        hits | (other.wrapping_sub(ONES) & !other & (ONES << 7))
+    });
+    hits != 0 || rest.contains(&b'{')
 }
 
 fn tag_after_brace(text: &[u8]) -> &[u8] {

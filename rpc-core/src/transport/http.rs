@@ -59,7 +59,7 @@ impl HttpTransport {
     ///
     /// # Errors
     /// [`Kind::Internal`] when the operating system refuses what the client needs.
-    pub fn new(settings: HttpSettings, cluster: Arc<OnceLock<String>>) -> Result<Self, RpcError> {
+    pub fn new(settings: &HttpSettings, cluster: Arc<OnceLock<String>>) -> Result<Self, RpcError> {
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()

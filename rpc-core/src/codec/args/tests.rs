@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::codec::text::MAX_ERROR_TEXT;
+use crate::error::text::MAX_ERROR_TEXT;
 
 const NAMES: &[&str] = &["code", "url"];
 

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{Id, is_version_2, text_of};
 use crate::codec::raw::{ObjectFault, Unknown, read_members, read_text};
-use crate::codec::text::bounded;
+use crate::error::text::bounded;
 
 /// A reply as it came over the wire.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Id, is_version_2, text_of};
 use crate::codec::raw::{MAX_UNKNOWN_MEMBERS, ObjectFault, Unknown, read_elements, read_members, read_text};
-use crate::codec::text::{bounded, shown};
+use crate::error::text::{bounded, shown};
 
 /// JSON-RPC's code for a body that is not JSON.
 pub const PARSE_ERROR: i32 = -32700;

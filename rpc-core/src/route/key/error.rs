@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde::ser;
 
 use crate::codec::envelope::MAX_DEPTH;
-use crate::codec::text::bounded;
+use crate::error::text::bounded;
 
 /// Why a value cannot be a key, and what to use instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,27 +6,41 @@ pub const MAX_ERROR_TEXT: usize = 1024;
 
 const CUT: &str = "…";
 
-/// The text itself, or its beginning and an ellipsis if it is longer than [`MAX_ERROR_TEXT`]; always whole characters.
+/// `text` with control characters escaped, and cut to [`MAX_ERROR_TEXT`] at a character's boundary: a name from outside can
+/// neither flood nor forge a log line.
 #[must_use]
-pub fn bounded(mut text: String) -> String {
-    if text.len() > MAX_ERROR_TEXT {
-        let mut end = MAX_ERROR_TEXT - CUT.len();
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-        text.push_str(CUT);
-        // A message may have been formatted from megabytes; an error must not keep them alive.
-        text.shrink_to_fit();
+pub fn bounded(text: String) -> String {
+    if text.len() <= MAX_ERROR_TEXT && !text.chars().any(forges_lines) {
+        return text;
     }
-    text
+    let mut out = String::with_capacity(MAX_ERROR_TEXT);
+    for c in text.chars() {
+        let before = out.len();
+        if forges_lines(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+        if out.len() > MAX_ERROR_TEXT - CUT.len() {
+            out.truncate(before);
+            out.push_str(CUT);
+            break;
+        }
+    }
+    out
+}
+
+/// Control characters, and Unicode's line separators and direction marks.
+fn forges_lines(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Longest name from outside that an error shows, in characters, so that the rest of its text survives the cut.
 const MAX_SHOWN_NAME: usize = 64;
 
 /// A name from outside as an error may show it: its beginning, with control characters escaped.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     let mut shown: String = name.chars().take(MAX_SHOWN_NAME).flat_map(char::escape_debug).collect();
     if name.chars().nth(MAX_SHOWN_NAME).is_some() {
         shown.push_str(CUT);
@@ -46,7 +60,7 @@ mod tests {
 
     #[test]
     fn short_texts_stay_and_long_ones_are_cut_between_characters() {
-        assert_eq!(bounded("é".repeat(512)), "é".repeat(512));
+        assert_eq!(bounded("é".repeat(500)), "é".repeat(500));
         for filler in ["a", "é", "€", "🦀"] {
             let cut = bounded(filler.repeat(2000));
             assert!(cut.len() <= MAX_ERROR_TEXT && cut.len() > MAX_ERROR_TEXT - 8, "{}", cut.len());

@@ -1,0 +1,29 @@
+//! The routes of a node.
+
+mod answer;
+mod doorman;
+mod execute;
+mod origin;
+mod rpc;
+mod status;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::node::Node;
+
+/// `/rpc` and `/wherever/*`, without a fallback, to be merged into a program's own router.
+pub(crate) fn router(node: Node) -> Router {
+    Router::new()
+        .route("/rpc", post(rpc::rpc))
+        .route("/wherever/cluster", get(status::cluster))
+        .route("/wherever/health", get(status::health))
+        .route("/wherever/ready", get(status::ready))
+        .with_state(node)
+}
+
+/// What a node that serves alone adds.
+pub(crate) fn router_alone(node: Node) -> Router {
+    let probes = Router::new().route("/healthz", get(status::health)).route("/readyz", get(status::ready));
+    router(node.clone()).merge(probes.with_state(node))
+}

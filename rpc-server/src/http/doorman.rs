@@ -1,0 +1,128 @@
+//! Turns away what must not become a call: browsers from elsewhere, other content types, oversized bodies.
+
+use std::net::IpAddr;
+
+use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
+use ::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::node::Node;
+
+/// A request that is turned away before it is read.
+#[derive(Debug)]
+pub(super) struct TurnedAway {
+    status: StatusCode,
+    reason: &'static str,
+}
+
+impl TurnedAway {
+    pub(super) fn too_large() -> Self {
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            reason: "the body is larger than this node's limit for a message",
+        }
+    }
+
+    pub(super) fn unreadable() -> Self {
+        Self { status: StatusCode::BAD_REQUEST, reason: "the body broke off or came too slowly" }
+    }
+}
+
+impl IntoResponse for TurnedAway {
+    fn into_response(self) -> Response {
+        let body = format!(r#"{{"error":"{}","executed":"no"}}"#, self.reason);
+        // The rest of the body is not read, so the connection cannot go on.
+        (self.status, [(CONTENT_TYPE, "application/json"), (header::CONNECTION, "close")], body).into_response()
+    }
+}
+
+/// Checks what every route of ours asks of a request: that no web page of somebody else sent it.
+///
+/// A browser sends `Origin` with every POST of a page; a page whose name was re-bound to this address shows in `Host`.
+pub(super) fn check_origin(headers: &HeaderMap, node: &Node) -> Result<(), TurnedAway> {
+    let forbidden = |reason| Err(TurnedAway { status: StatusCode::FORBIDDEN, reason });
+    if let Some(origin) = headers.get(ORIGIN)
+        && !node.allowed_origins().iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+    {
+        return forbidden("requests of web pages are refused; allow their origin with NodeBuilder::allow_origin");
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if node.is_loopback() && !is_known_host(host, node) {
+        return forbidden(
+            "the Host header names neither an address nor this node; allow it with NodeBuilder::allow_host",
+        );
+    }
+    Ok(())
+}
+
+/// An IP address, `localhost`, the advertised name, or a name allowed by the builder.
+fn is_known_host(host: &str, node: &Node) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    bare.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || node.address().rsplit_once(':').is_some_and(|(own, _)| own.eq_ignore_ascii_case(name))
+        || node.allowed_hosts().iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+}
+
+/// Checks that the body is plain JSON in UTF-8 and, as far as it says so, within `limit` bytes.
+pub(super) fn check_body(headers: &HeaderMap, limit: usize) -> Result<(), TurnedAway> {
+    let unsupported = |reason| Err(TurnedAway { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, reason });
+    if !headers.get(CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes())) {
+        return unsupported("the content type must be application/json, in UTF-8");
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return unsupported("compressed bodies are not supported");
+    }
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(TurnedAway::too_large());
+    }
+    Ok(())
+}
+
+/// `application/json`, with no charset but UTF-8.
+fn is_json(content_type: &[u8]) -> bool {
+    if content_type == b"application/json" {
+        return true;
+    }
+    let Ok(text) = std::str::from_utf8(content_type) else { return false };
+    let mut parts = text.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    is_json && parts.all(is_utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_in_utf8_is_read() {
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
+            assert!(is_json(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "application/json; charset=utf-16",
+            "application/jsonp",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(!is_json(bad.as_bytes()), "{bad}");
+        }
+    }
+}

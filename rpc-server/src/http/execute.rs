@@ -1,0 +1,123 @@
+//! One request: found, admitted, run here or sent on, and never dropped half-way because a connection was lost.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use bytes::Bytes;
+use rpc_core::call::{Call, CallId, Deadline, Reply, Target};
+use rpc_core::codec::envelope::Request;
+use rpc_core::provider::Incoming;
+use rpc_core::provider::in_flight::Place;
+use rpc_core::service::MethodDescriptor;
+use rpc_core::transport::headers::CANCEL_METHOD;
+use rpc_core::{Executed, Kind, RpcError};
+use serde::Deserialize;
+
+use super::origin::{Origin, Peer};
+use crate::gateway;
+use crate::node::Node;
+
+type Answer = Result<Reply, RpcError>;
+
+/// Runs `request`, whose arguments lie in `body`.
+pub(super) async fn execute(node: &Node, origin: &Origin, request: &Request<'_>, body: &Bytes) -> Answer {
+    if request.method == CANCEL_METHOD {
+        return cancel(node, origin, request);
+    }
+    let method = node.catalogue().find(&request.method)?;
+    let place = node.here().in_flight.admit()?;
+    node.counts().served.add();
+    // The bytes stay where they are; only the frame around them was parsed.
+    let params = request.params.map_or_else(Bytes::new, |raw| body.slice_ref(raw.get().as_bytes()));
+    match &origin.peer {
+        Some(peer) => run_here(node, origin, peer, method, params, place).await,
+        None => forward(node, origin, method, params, place).await,
+    }
+}
+
+/// A call of a client of ours: it knows the map and wants this node.
+async fn run_here(
+    node: &Node,
+    origin: &Origin,
+    peer: &Peer,
+    method: &'static MethodDescriptor,
+    params: Bytes,
+    mut place: Place,
+) -> Answer {
+    let cancel = place.list(peer.id).map_err(|error| error.at_node(&node.here().id))?;
+    let call = Call {
+        method,
+        params,
+        target: Target::Node(node.here().id.clone(), peer.slot),
+        epoch: peer.epoch,
+        deadline: deadline(node, origin),
+        id: peer.id,
+        hops: peer.hops,
+        path: peer.path.clone(),
+        trace: origin.trace.clone(),
+    };
+    let incoming = Incoming::from_call(call, node.here().clone()).cancelled_by(cancel);
+    let running = node.here().run(incoming);
+    run_to_end(async move {
+        let answer = running.await;
+        drop(place);
+        answer
+    })
+    .await
+}
+
+/// A call of a foreign client: this node is its gateway.
+async fn forward(
+    node: &Node,
+    origin: &Origin,
+    method: &'static MethodDescriptor,
+    params: Bytes,
+    place: Place,
+) -> Answer {
+    let call = gateway::call(node, method, params, deadline(node, origin), origin.trace.clone())?;
+    let wherever = node.wherever().clone();
+    run_to_end(async move {
+        let answer = wherever.caller().call(call).await;
+        drop(place);
+        answer
+    })
+    .await
+}
+
+fn deadline(node: &Node, origin: &Origin) -> Deadline {
+    origin.deadline.unwrap_or_else(|| Deadline::after(node.here().settings.default_deadline))
+}
+
+/// Polls `future` where it stands, as most calls are ready at once; then moves it to a task, which a lost connection cannot drop.
+async fn run_to_end(future: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    let mut future: Pin<Box<dyn Future<Output = Answer> + Send>> = Box::pin(future);
+    let first = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+    match first {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => tokio::spawn(future).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a call's task ended without an answer");
+            Err(RpcError::new(Kind::Internal, "the call's task ended without an answer").with_executed(Executed::Maybe))
+        }),
+    }
+}
+
+/// The arguments of [`CANCEL_METHOD`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cancel {
+    call: String,
+}
+
+/// Takes a call back. Only the session that made it may, and it proves itself by its random number.
+fn cancel(node: &Node, origin: &Origin, request: &Request<'_>) -> Answer {
+    let bad = |why: &str| RpcError::new(Kind::BadArguments, format!("{CANCEL_METHOD} takes {{\"call\": id}}: {why}"));
+    let params: Cancel = serde_json::from_slice(request.params_json()).map_err(|error| bad(&error.to_string()))?;
+    let named: CallId = params.call.parse().map_err(|error: rpc_core::call::id::BadCallId| bad(&error.to_string()))?;
+    if origin.peer.as_ref().is_none_or(|peer| peer.id.session != named.session) {
+        return Err(RpcError::new(Kind::Unauthorised, "only the session that made a call may cancel it"));
+    }
+    let was_running = node.here().in_flight.cancel(named.session, named.sequence);
+    let value = if was_running { Bytes::from_static(b"true") } else { Bytes::from_static(b"false") };
+    Ok(Reply::new(rpc_core::call::Outcome::Value(value)))
+}

@@ -1,0 +1,105 @@
+//! `POST /rpc`: read, parse, execute each request, reply.
+
+use ::http::StatusCode;
+use ::http::request::Parts;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http_body_util::{BodyExt, Limited};
+use rpc_core::codec::envelope::{self, BadRequest, Id, Message, Unparsed};
+use rpc_core::transport::limits;
+use rpc_core::{Kind, RpcError};
+
+use super::doorman::{TurnedAway, check_body, check_origin};
+use super::origin::Origin;
+use super::{answer, execute};
+use crate::node::Node;
+
+/// Serves one body: a request or a batch of them.
+pub(super) async fn rpc(State(node): State<Node>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match read(&parts, body, &node).await {
+        Ok(body) => serve(&node, &parts, &body).await,
+        Err(turned_away) => turned_away.into_response(),
+    }
+}
+
+async fn read(parts: &Parts, body: Body, node: &Node) -> Result<Bytes, TurnedAway> {
+    check_origin(&parts.headers, node)?;
+    let limit = node.max_message() + limits::ENVELOPE_ROOM;
+    check_body(&parts.headers, limit)?;
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(TurnedAway::too_large()),
+        Err(_) => Err(TurnedAway::unreadable()),
+    }
+}
+
+async fn serve(node: &Node, parts: &Parts, body: &Bytes) -> Response {
+    let origin = Origin::read(&parts.headers, node.cluster_id());
+    match envelope::parse(body, limits::MAX_BATCH) {
+        Err(unparsed) => answer::json(answer::failed(&Id::Null, &refused(&unparsed))),
+        Ok(Message::One(request)) => match one(node, &origin, request, body).await {
+            Some(reply) => answer::json(reply),
+            None => StatusCode::NO_CONTENT.into_response(),
+        },
+        Ok(Message::Batch(requests)) => batch(node, origin, requests, body).await,
+    }
+}
+
+async fn batch<'a>(
+    node: &Node,
+    origin: Result<Origin, RpcError>,
+    requests: Vec<Result<envelope::Request<'a>, BadRequest<'a>>>,
+    body: &'a Bytes,
+) -> Response {
+    let origin = origin.and_then(|origin| match origin.peer {
+        None => Ok(origin),
+        Some(_) => {
+            Err(RpcError::new(Kind::InvalidRequest, "the header x-wherever-call names one call, a batch has several"))
+        }
+    });
+    let replies = join_all(requests.into_iter().map(|request| one(node, &origin, request, body))).await;
+    let replies: Vec<Vec<u8>> = replies.into_iter().flatten().collect();
+    if replies.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    answer::json(answer::array(&replies))
+}
+
+/// The reply to one request; none to a notification.
+async fn one<'a>(
+    node: &Node,
+    origin: &Result<Origin, RpcError>,
+    request: Result<envelope::Request<'a>, BadRequest<'a>>,
+    body: &Bytes,
+) -> Option<Vec<u8>> {
+    let request = match request {
+        Ok(request) => request,
+        Err(bad) => return Some(answer::failed(&bad.id, &RpcError::new(Kind::InvalidRequest, bad.to_string()))),
+    };
+    let result = match origin {
+        Ok(origin) => execute::execute(node, origin, &request, body).await,
+        Err(error) => Err(error.clone()),
+    };
+    if request.is_notification() {
+        if let Err(error) = result {
+            tracing::debug!(%error, "a notification failed");
+        }
+        return None;
+    }
+    Some(match result {
+        Ok(reply) => answer::replied(&request.id, &reply),
+        Err(error) => answer::failed(&request.id, &error),
+    })
+}
+
+fn refused(unparsed: &Unparsed) -> RpcError {
+    let kind = match unparsed {
+        Unparsed::Parse(_) => Kind::Parse,
+        Unparsed::Invalid(_) => Kind::InvalidRequest,
+    };
+    RpcError::new(kind, unparsed.to_string())
+}

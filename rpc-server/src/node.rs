@@ -1,0 +1,199 @@
+//! A node: what it is made of, and how it serves and ends.
+
+mod builder;
+mod problem;
+mod providers;
+mod view;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use rpc_core::NodeId;
+use rpc_core::client::counts::Counts;
+use rpc_core::client::{ServiceClient, Wherever};
+use rpc_core::provider::inject::Values;
+use rpc_core::provider::{Here, Inject, InjectError, Injector};
+use rpc_core::transport::limits::CLIENT_IDLE;
+use tokio::net::TcpListener;
+
+pub use builder::NodeBuilder;
+pub use problem::{Problem, StartError};
+
+use crate::gateway::Catalogue;
+use crate::http;
+use crate::listener::{self, Drained, Limits};
+
+const _: () = assert!(
+    CLIENT_IDLE.as_secs() < listener::IDLE_TIME.as_secs(),
+    "the dialing side must give up an idle connection first"
+);
+
+/// A member of a cluster: provides services to it and calls the others'. Cloning is one reference count.
+///
+/// A node does nothing by itself: it answers where its [`router`](Self::router) is served, and it is gone when that ends.
+#[derive(Clone)]
+pub struct Node(Arc<Parts>);
+
+struct Parts {
+    here: Arc<Here>,
+    wherever: Wherever,
+    catalogue: Catalogue,
+    values: Values,
+    cluster: String,
+    address: String,
+    limits: Limits,
+    doorman: Doorman,
+}
+
+/// Whom the node answers besides programs.
+#[derive(Debug, Default)]
+struct Doorman {
+    origins: Vec<String>,
+    hosts: Vec<String>,
+    is_loopback: bool,
+}
+
+impl Node {
+    /// Starts on a node.
+    pub fn builder() -> NodeBuilder {
+        NodeBuilder::new()
+    }
+
+    /// The node's name in the cluster.
+    pub fn id(&self) -> &NodeId {
+        &self.here().id
+    }
+
+    /// The `host:port` at which the other nodes reach it.
+    pub fn address(&self) -> &str {
+        &self.0.address
+    }
+
+    /// The cluster's id: nodes of different ids refuse each other.
+    pub fn cluster_id(&self) -> &str {
+        &self.0.cluster
+    }
+
+    /// The cluster as this node's own clients see it.
+    pub fn wherever(&self) -> &Wherever {
+        &self.0.wherever
+    }
+
+    /// A client of the type `C`; calls that this node can serve stay plain method calls.
+    pub fn client<C: ServiceClient>(&self) -> C {
+        self.wherever().client()
+    }
+
+    /// Builds a struct of the program's from this node: clients for its marked fields, given values for the others.
+    ///
+    /// # Errors
+    /// [`InjectError`] naming each field for which no value was given to the builder.
+    pub fn inject<T: Inject>(&self) -> Result<T, InjectError> {
+        T::inject(&Injector::new(self.wherever(), &self.0.values))
+    }
+
+    /// `/rpc` and `/wherever/*`, without a fallback, to be merged into a program's own router. Serve that with
+    /// [`listener::serve`]: under plain `axum::serve` the limits on connections, headers and bodies do not hold.
+    pub fn router(&self) -> Router {
+        http::router(self.clone())
+    }
+
+    /// Serves this node alone, with `/healthz` and `/readyz`, until the future is dropped.
+    ///
+    /// # Errors
+    /// When the listener cannot be set up.
+    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
+    }
+
+    /// Serves this node alone until `shutdown` is ready; then ends it as [`end`](Self::end) describes.
+    ///
+    /// # Errors
+    /// When the listener cannot be set up.
+    pub async fn serve_with_shutdown(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Drained> {
+        self.serve_router(listener, http::router_alone(self.clone()), shutdown).await
+    }
+
+    /// Serves a program's own router, into which [`router`](Self::router) was merged, until `shutdown` is ready; then refuses
+    /// calls that have not started, waits for the running ones up to the drain time of the limits, and ends.
+    ///
+    /// # Errors
+    /// When the listener cannot be set up.
+    pub async fn serve_router(
+        &self,
+        listener: TcpListener,
+        router: Router,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Drained> {
+        let node = self.clone();
+        let leaving = async move {
+            shutdown.await;
+            node.leave();
+        };
+        let drained = listener::serve_with_shutdown(listener, router, self.0.limits.clone(), leaving).await?;
+        self.end().await;
+        Ok(drained)
+    }
+
+    /// From now on refuses calls that have not started; `/wherever/ready` says so.
+    pub fn leave(&self) {
+        self.here().leave();
+    }
+
+    /// Leaves, and waits for the calls in flight from the network, also those whose connection is lost, up to the drain time.
+    ///
+    /// # Cancel safety
+    /// The node has left as soon as this is polled; dropping it ends only the waiting.
+    pub async fn end(&self) {
+        self.leave();
+        let drained = tokio::time::timeout(self.0.limits.drain_time, self.here().in_flight.wait_until_empty()).await;
+        if drained.is_err() {
+            tracing::warn!(calls = self.here().in_flight.count(), "the drain time is over, calls are abandoned");
+        }
+    }
+
+    /// The connection limits that the node was built with.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn here(&self) -> &Arc<Here> {
+        &self.0.here
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        self.wherever().counts()
+    }
+
+    pub(crate) fn max_message(&self) -> usize {
+        self.here().settings.max_message
+    }
+
+    pub(crate) fn allowed_origins(&self) -> &[String] {
+        &self.0.doorman.origins
+    }
+
+    pub(crate) fn allowed_hosts(&self) -> &[String] {
+        &self.0.doorman.hosts
+    }
+
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.0.doorman.is_loopback
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("id", self.id()).field("cluster", &self.0.cluster).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,270 @@
+//! Puts a node together, and reports everything that is wrong with it at once.
+
+use std::any::TypeId;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rpc_core::NodeId;
+use rpc_core::client::ServiceClient;
+use rpc_core::client::wherever::{Layer, WhereverBuilder};
+use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
+use rpc_core::provider::here::Settings;
+use rpc_core::provider::inject::Values;
+use rpc_core::provider::{Here, Injector, Registry, Service};
+use rpc_core::route::group::{Group, Groups};
+use rpc_core::transport::http::HttpSettings;
+use tokio::net::TcpListener;
+
+use super::problem::{Problem, StartError};
+use super::providers::Providers;
+use super::{Doorman, Node, Parts};
+use crate::gateway::{Catalogue, Doubled};
+use crate::listener::{Drained, Limits};
+
+/// Most groups of one program; each costs 256 KiB of tables.
+const MAX_GROUPS: usize = 256;
+
+/// Collects what a node is to be. Nothing is checked before [`build`](Self::build).
+#[must_use = "a builder does nothing before `build` or `serve`"]
+pub struct NodeBuilder {
+    nodes: Vec<(String, u32)>,
+    address: Option<String>,
+    values: Values,
+    providers: Providers,
+    settings: Settings,
+    http: HttpSettings,
+    limits: Limits,
+    force_remote: bool,
+    layers: Vec<Layer>,
+    origins: Vec<String>,
+    hosts: Vec<String>,
+}
+
+impl NodeBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            address: None,
+            values: Values::default(),
+            providers: Providers::default(),
+            settings: Settings::default(),
+            http: HttpSettings::default(),
+            limits: Limits::default(),
+            force_remote: false,
+            layers: Vec::new(),
+            origins: Vec::new(),
+            hosts: Vec::new(),
+        }
+    }
+
+    /// The cluster: all its nodes, this one among them, as `host:port` or `(host:port, weight)`. Every node must be given the
+    /// same list; the order does not matter. Without a list the node is alone and owns every slot.
+    pub fn nodes<N: IntoNode>(mut self, nodes: impl IntoIterator<Item = N>) -> Self {
+        self.nodes = nodes.into_iter().map(IntoNode::into_node).collect();
+        self
+    }
+
+    /// The `host:port` at which the other nodes reach this one, where it is not the address it listens at.
+    pub fn advertise(mut self, address: impl ToString) -> Self {
+        self.address = Some(address.to_string());
+        self
+    }
+
+    /// A value for the unmarked fields of this type in the structs that the node builds.
+    pub fn with<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.values.insert(value);
+        self
+    }
+
+    /// A provider: a value of a type marked `#[rpc_provider]`, for every service it is marked for, or anything else as
+    /// `YourServiceClient::provider(value)`. It goes before a linked one.
+    pub fn provide<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.providers.give(value);
+        self
+    }
+
+    /// Leaves out the linked provider `P`.
+    pub fn without<P: 'static>(mut self) -> Self {
+        self.providers.exclude(TypeId::of::<P>());
+        self
+    }
+
+    /// Leaves out every linked provider: the node provides what it was given.
+    pub fn only_given(mut self) -> Self {
+        self.providers.only_given();
+        self
+    }
+
+    /// Refuses to start without a provider of the service of the client `C`. It also keeps the linker from dropping a crate
+    /// that nothing else refers to.
+    pub fn expect<C: ServiceClient>(mut self) -> Self {
+        self.providers.expect(C::Service::descriptor().name);
+        self
+    }
+
+    /// Deadline of calls that get none otherwise; 10 s if not set.
+    pub fn default_deadline(mut self, wait: Duration) -> Self {
+        self.settings.default_deadline = wait;
+        self
+    }
+
+    /// Largest request or reply, in bytes; 4 MiB if not set.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.settings.max_message = bytes;
+        self.http.max_message = bytes;
+        self
+    }
+
+    /// Most calls from the network that run at once; further ones are refused as overloaded. 10,000 if not set.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.settings.max_in_flight = calls;
+        self
+    }
+
+    /// The limits on connections, headers and bodies when the node serves a listener itself.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How connections to other nodes are made and kept.
+    pub fn http(mut self, settings: HttpSettings) -> Self {
+        self.http = settings;
+        self
+    }
+
+    /// Wraps the caller of all the node's clients; the last layer added is the outermost. Calls that stay on the node are plain
+    /// method calls and do not pass it. Layers on the serving side are tower layers: `node.router().layer(…)`.
+    pub fn layer(mut self, layer: Layer) -> Self {
+        self.layers.push(layer);
+        self
+    }
+
+    /// Answers requests of web pages of this origin, such as `https://example.com`. None are answered otherwise.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Answers requests for this host name. A node on a loopback address otherwise answers only for IP addresses, `localhost`
+    /// and the advertised name, so that a web page cannot reach it under a name of its own.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.hosts.push(name.into());
+        self
+    }
+
+    /// Sends the node's own calls over the network too, for tests of what is different there.
+    pub fn force_remote(mut self) -> Self {
+        self.force_remote = true;
+        self
+    }
+
+    /// Runs every `read` and `idempotent` method twice, for tests that expose those that are not. A `read` that answers
+    /// differently the second time is an error of the call. Implies [`force_remote`](Self::force_remote).
+    pub fn run_twice(mut self) -> Self {
+        self.settings.run_twice = true;
+        self.force_remote()
+    }
+
+    /// Builds the node. It answers as soon as its router is served.
+    ///
+    /// # Errors
+    /// [`StartError`] with everything that is missing, doubled or unbuildable.
+    pub fn build(self) -> Result<Node, StartError> {
+        let mut problems = Vec::new();
+        let address = self.checked_address(&mut problems);
+        let catalogue = keep(Catalogue::linked().map_err(same_names), &mut problems);
+        let fixed = address.as_ref().and_then(|address| keep(self.cluster(address), &mut problems));
+        let (Some(address), Some(catalogue), Some(fixed)) = (address, catalogue, fixed) else {
+            return Err(StartError::of(problems));
+        };
+        let here = Here::new(NodeId::new(address.as_str()), groups(&fixed, &address), self.settings);
+        let client_side =
+            WhereverBuilder::inside(here.clone(), fixed.cluster_id()).http(self.http).force_remote(self.force_remote);
+        let client_side = self.layers.into_iter().fold(client_side, WhereverBuilder::layer);
+        let wherever = client_side.build().map_err(|error| StartError::of(vec![Problem::Client(error)]))?;
+        let providers = self.providers.resolve(&Injector::new(&wherever, &self.values)).map_err(StartError::of)?;
+        here.provide(Registry::new(providers));
+        let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
+        let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let doorman = Doorman { origins: self.origins, hosts: self.hosts, is_loopback };
+        let (cluster, limits, values) = (fixed.cluster_id(), self.limits, self.values);
+        Ok(Node(Arc::new(Parts { here, wherever, catalogue, values, cluster, address, limits, doorman })))
+    }
+
+    /// Builds the node and serves it alone on `listener`, whose address it advertises unless told otherwise, until the future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// A [`StartError`] as the source, or the listener's own.
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
+    }
+
+    /// As [`serve`](Self::serve), until `shutdown` is ready.
+    ///
+    /// # Errors
+    /// A [`StartError`] as the source, or the listener's own.
+    pub async fn serve_with_shutdown(
+        mut self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Drained> {
+        if self.address.is_none() {
+            self.address = Some(listener.local_addr()?.to_string());
+        }
+        let node = self.build().map_err(io::Error::other)?;
+        node.serve_with_shutdown(listener, shutdown).await
+    }
+
+    fn checked_address(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        let only = match self.nodes.as_slice() {
+            [(only, _)] => Some(only),
+            _ => None,
+        };
+        let Some(address) = self.address.as_ref().or(only) else {
+            problems.push(Problem::NoAddress);
+            return None;
+        };
+        if address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_unspecified() || address.port() == 0) {
+            problems.push(Problem::Unroutable(address.clone()));
+            return None;
+        }
+        Some(address.clone())
+    }
+
+    fn cluster(&self, address: &str) -> Result<FixedNodes, Vec<Problem>> {
+        let alone = vec![(address.to_owned(), 1)];
+        let listed = if self.nodes.is_empty() { alone } else { self.nodes.clone() };
+        let fixed = FixedNodes::new(listed).map_err(|bad| vec![Problem::Nodes(bad)])?;
+        if fixed.nodes().iter().any(|node| node.address == address) {
+            return Ok(fixed);
+        }
+        let list: Vec<_> = fixed.nodes().iter().map(|node| node.address.as_str()).collect();
+        Err(vec![Problem::NotAMember { address: address.to_owned(), list: list.join(", ") }])
+    }
+}
+
+/// Every group of a fixed cluster has all its nodes and the same slots.
+fn groups(fixed: &FixedNodes, address: &str) -> Arc<Groups> {
+    let slots = fixed.slots();
+    let here = NodeId::new(address);
+    Arc::new(Groups::new(MAX_GROUPS, move |name| {
+        let group = Group::new(name);
+        group.install(&slots, Some(&here));
+        group
+    }))
+}
+
+fn same_names(doubled: Vec<Doubled>) -> Vec<Problem> {
+    let problem =
+        |Doubled(first, second)| Problem::SameName { name: first.name, first: first.path, second: second.path };
+    doubled.into_iter().map(problem).collect()
+}
+
+fn keep<T>(result: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
+    result.map_err(|more| problems.extend(more)).ok()
+}

@@ -1,0 +1,189 @@
+//! A cluster of nodes in one process, each on a port of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rpc_core::client::{ServiceClient, Wherever};
+use rpc_core::{NodeId, RpcError};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::node::{Node, NodeBuilder};
+
+type Configure = Arc<dyn Fn(NodeBuilder, &TestNode) -> NodeBuilder + Send + Sync>;
+
+/// Starts clusters for tests; see [`Cluster::builder`].
+#[must_use = "a builder does nothing before `start`"]
+pub struct ClusterBuilder {
+    weights: Vec<u32>,
+    configure: Vec<Configure>,
+}
+
+/// A node that is about to be built.
+#[derive(Clone, Debug)]
+pub struct TestNode {
+    /// Its position in the cluster, from 0.
+    pub index: usize,
+    /// Its name.
+    pub id: NodeId,
+    /// Where it will answer.
+    pub address: SocketAddr,
+}
+
+/// Nodes of one program, talking over real sockets. Dropping it cuts them all.
+///
+/// ```no_run
+/// # async fn example<P: Send + Sync + 'static>(provider: fn() -> P) {
+/// # use rpc_server::testing::Cluster;
+/// let cluster = Cluster::builder(3).provide_with(move |_node| provider()).start().await;
+/// # }
+/// ```
+pub struct Cluster {
+    nodes: Vec<Running>,
+}
+
+struct Running {
+    node: Node,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+impl Cluster {
+    /// A cluster of `size` equal nodes that provide only what they are given.
+    pub fn builder(size: usize) -> ClusterBuilder {
+        ClusterBuilder { weights: vec![1; size], configure: vec![Arc::new(|builder, _| builder.only_given())] }
+    }
+
+    /// The nodes, in order.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().map(|running| &running.node)
+    }
+
+    /// The node at `index`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn node(&self, index: usize) -> &Node {
+        &self.nodes[index].node
+    }
+
+    /// `http://host:port` of the node at `index`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn url(&self, index: usize) -> String {
+        format!("http://{}", self.node(index).address())
+    }
+
+    /// A client on the node at `index`.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub fn client<C: ServiceClient>(&self, index: usize) -> C {
+        self.node(index).client()
+    }
+
+    /// The cluster as a program sees it that is no node.
+    ///
+    /// # Errors
+    /// As [`Wherever::connect`].
+    pub async fn connect(&self) -> Result<Wherever, RpcError> {
+        Wherever::connect(self.nodes().map(Node::address)).await
+    }
+
+    /// Ends the node at `index` in good order: running calls finish, new ones are refused.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub async fn stop(&mut self, index: usize) {
+        let running = &mut self.nodes[index];
+        // Both only fail when the node has ended already.
+        if let Some(stop) = running.stop.take() {
+            let _ended_already = stop.send(());
+        }
+        drop((&mut running.serving).await);
+    }
+
+    /// Cuts the node at `index` off, as a crash would: its connections break and its port refuses.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub async fn kill(&mut self, index: usize) {
+        let serving = &mut self.nodes[index].serving;
+        serving.abort();
+        drop(serving.await);
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.nodes.iter().for_each(|running| running.serving.abort());
+    }
+}
+
+impl ClusterBuilder {
+    /// Makes each node's provider; called once per node, and again for each call of this method.
+    pub fn provide_with<T: Send + Sync + 'static>(self, make: impl Fn(&TestNode) -> T + Send + Sync + 'static) -> Self {
+        self.configure(move |builder, node| builder.provide(make(node)))
+    }
+
+    /// Changes each node's builder.
+    pub fn configure(mut self, change: impl Fn(NodeBuilder, &TestNode) -> NodeBuilder + Send + Sync + 'static) -> Self {
+        self.configure.push(Arc::new(change));
+        self
+    }
+
+    /// Gives the nodes these weights instead of equal ones; also sets their number.
+    pub fn weights(mut self, weights: impl IntoIterator<Item = u32>) -> Self {
+        self.weights = weights.into_iter().collect();
+        self
+    }
+
+    /// Sends every call over the network, also those that could stay on their node.
+    pub fn force_remote(self) -> Self {
+        self.configure(|builder, _| builder.force_remote())
+    }
+
+    /// Runs every `read` and `idempotent` method twice.
+    pub fn run_twice(self) -> Self {
+        self.configure(|builder, _| builder.run_twice())
+    }
+
+    /// Starts the nodes; they answer when this returns.
+    ///
+    /// # Panics
+    /// When a port cannot be had or a node cannot start, with the reason.
+    pub async fn start(self) -> Cluster {
+        let mut listeners = Vec::new();
+        for _ in &self.weights {
+            listeners.push(TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback"));
+        }
+        let address = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address");
+        let list: Vec<(SocketAddr, u32)> = listeners.iter().map(address).zip(self.weights.iter().copied()).collect();
+        let nodes = listeners.into_iter().enumerate().map(|(index, listener)| {
+            let address = address(&listener);
+            let about = TestNode { index, id: NodeId::new(address.to_string()), address };
+            let builder = Node::builder().nodes(list.clone()).advertise(address);
+            let builder = self.configure.iter().fold(builder, |builder, change| change(builder, &about));
+            let node = builder.build().unwrap_or_else(|error| panic!("node {index}: {error}"));
+            run(node, listener)
+        });
+        Cluster { nodes: nodes.collect() }
+    }
+}
+
+fn run(node: Node, listener: TcpListener) -> Running {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = node.clone();
+    let shutdown = async move {
+        // A dropped sender is a dropped cluster, which aborts this task anyway.
+        drop(stopped.await);
+    };
+    let serving = tokio::spawn(async move {
+        if let Err(error) = serving.serve_with_shutdown(listener, shutdown).await {
+            tracing::error!(%error, "a test node ended");
+        }
+    });
+    Running { node, stop: Some(stop), serving }
+}
