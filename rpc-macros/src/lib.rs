@@ -1,1 +1,60 @@
-//! Skeleton.
+//! The macros of wherever: annotate a trait, register a provider, inject clients.
+//!
+//! Each macro is parse → model → validate → expand, seen whole in [`service`], [`provider`] and [`inject`].
+
+mod errors;
+mod expand;
+mod inject;
+mod lifetimes;
+mod marks;
+mod model;
+mod names;
+mod options;
+mod parse;
+mod passing;
+mod provider;
+mod service;
+mod validate;
+
+use proc_macro::TokenStream;
+
+/// Turns a trait into a service: the trait's methods can be called on any node and run where their data lives.
+///
+/// Options: `name = "goto.UrlStore"` (the name on the wire; the trait's own by default), `group = "urls"` (the group of
+/// nodes that share a slot map; `"default"` by default), `crate = "path::to::wherever"` (for a renamed dependency).
+///
+/// A method is `async fn name(&self, …) -> Result<T, E>`. Its options go in `#[rpc(…)]`:
+///
+/// - `read` (changes nothing) or `idempotent` (twice is the same as once): it may be sent again after a lost connection;
+/// - `detach`: once started it runs to its end, whatever becomes of the caller;
+/// - where it runs, if not where its key lives: `any`, `any(prefer_here)`, `any(round_robin)`, `all`, `all(partial)`, `here`;
+/// - `key = all`: every argument is part of the key; otherwise the arguments marked `#[key]` or `#[key(fields(a, b))]` are,
+///   and without marks the first one;
+/// - `name = "wireName"`: its name on the wire.
+///
+/// An argument's name on the wire is its own, without `r#` and without leading underscores; one that is only a pattern is
+/// called `arg0`, `arg1`, … by its position.
+///
+/// Generates `…Client`, which implements the trait.
+#[proc_macro_attribute]
+pub fn rpc_service(options: TokenStream, item: TokenStream) -> TokenStream {
+    service::rpc_service(options.into(), item.into()).into()
+}
+
+/// Registers a provider at link time: every node that starts in this program finds it.
+///
+/// Goes on `impl UrlStore for Urls`. The node builds the value with [`Inject`]. With the option `given` it does not, and
+/// `Node::builder().provide(value)` brings the value. `crate = "…"` is for a renamed dependency.
+#[proc_macro_attribute]
+pub fn rpc_provider(options: TokenStream, item: TokenStream) -> TokenStream {
+    provider::rpc_provider(options.into(), item.into()).into()
+}
+
+/// Lets a node build the struct: fields marked `#[rpc_reference]` are clients, the others come from
+/// `Node::builder().with(value)` by their type.
+///
+/// `#[inject(crate = "…")]` on the struct is for a renamed dependency.
+#[proc_macro_derive(Inject, attributes(rpc_reference, inject))]
+pub fn derive_inject(item: TokenStream) -> TokenStream {
+    inject::derive_inject(item.into()).into()
+}

@@ -1,0 +1,136 @@
+//! What an annotated trait becomes, one file per generated thing.
+
+mod calls;
+mod client;
+mod descriptors;
+mod dispatch;
+pub(crate) mod inject;
+pub(crate) mod provider;
+mod shim;
+mod stub;
+mod trait_;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::Path;
+
+pub(crate) use stub::stub;
+
+use crate::model::{KeyPart, Method, Service};
+use crate::names;
+
+/// An annotated trait without mistakes. Expands to:
+/// ```ignore
+/// pub trait UrlStore: Send + Sync + 'static { … }    // trait_
+/// pub trait __UrlStoreShim { … }                     // shim: its object-safe twin
+/// pub struct UrlStoreClient(…);                      // client
+/// const _: () = {
+///     static __METHOD_get: … ; static __SERVICE: …   // descriptors
+///     impl<P: UrlStore> __UrlStoreShim for P { … }   // shim
+///     impl Service for dyn __UrlStoreShim { … }      // dispatch: a remote call arrives
+///     impl UrlStore for UrlStoreClient { … }         // calls: a call starts
+/// };
+/// ```
+pub(crate) fn service(service: &Service) -> TokenStream {
+    let cx = Cx::new(service);
+    let trait_ = trait_::expand(&cx);
+    let shim_trait = shim::declaration(&cx);
+    let client = client::expand(&cx);
+    let descriptors = descriptors::expand(&cx);
+    let shim_impl = shim::blanket(&cx);
+    let dispatch = dispatch::expand(&cx);
+    let calls = calls::expand(&cx);
+    let cfgs = &service.cfgs;
+    quote! {
+        #trait_
+        #shim_trait
+        #client
+        #(#cfgs)*
+        #[allow(deprecated, non_snake_case, non_upper_case_globals)]
+        const _: () = {
+            #descriptors
+            #shim_impl
+            #dispatch
+            #calls
+        };
+    }
+}
+
+/// What every part of the expansion names.
+struct Cx<'a> {
+    service: &'a Service,
+    /// `::wherever`
+    krate: &'a Path,
+    /// `::wherever::__private`
+    private: TokenStream,
+    /// `UrlStore`
+    trait_: &'a Ident,
+    /// `UrlStoreClient`
+    client: Ident,
+    /// `__UrlStoreShim`
+    shim: Ident,
+}
+
+impl<'a> Cx<'a> {
+    fn new(service: &'a Service) -> Self {
+        let krate = &service.krate;
+        let trait_ = &service.item.ident;
+        Self {
+            service,
+            krate,
+            private: quote!(#krate::__private),
+            trait_,
+            client: names::client(trait_),
+            shim: names::shim(trait_),
+        }
+    }
+
+    /// The expansions of all methods, each under its method's conditions.
+    fn methods<T: ToTokens>(&self, expand: impl Fn(&Method) -> T) -> TokenStream {
+        let expanded = self.service.methods.iter().map(|method| {
+            let cfgs = &method.cfgs;
+            let tokens = expand(method);
+            quote!(#(#cfgs)* #tokens)
+        });
+        expanded.collect()
+    }
+
+    /// The slot of a method's key, from its locals: a `Result<Slot, RpcError>`; `None` without a key.
+    fn slot(&self, method: &Method) -> Option<TokenStream> {
+        let private = &self.private;
+        match &*method.key() {
+            [] => None,
+            [part] => {
+                let component = component(part);
+                Some(quote!(#private::slot_of(&#component)))
+            }
+            parts => {
+                let components = parts.iter().map(component);
+                Some(quote!(#private::KeyParts::new() #(.and(&#components))* .slot()))
+            }
+        }
+    }
+
+    /// The key of a call, for whoever routes it or lets it in.
+    fn key(&self, method: &Method) -> TokenStream {
+        let private = &self.private;
+        match self.slot(method) {
+            Some(slot) => quote!(#private::Key::at(#slot)),
+            None => quote!(#private::Key::none()),
+        }
+    }
+}
+
+/// `__a0` or `__a0.year`.
+fn component(part: &KeyPart<'_>) -> TokenStream {
+    let local = names::local(part.index);
+    match part.field {
+        Some(field) => quote!(#local.#field),
+        None => quote!(#local),
+    }
+}
+
+/// The locals of all of a method's arguments.
+fn locals(method: &Method) -> Vec<Ident> {
+    (0..method.args.len()).map(names::local).collect()
+}

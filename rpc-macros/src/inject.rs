@@ -1,0 +1,106 @@
+//! `#[derive(Inject)]`, from its tokens to what it adds.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt;
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Generics, Ident, Member, Meta, Path, Type};
+
+use crate::errors::Errors;
+use crate::{expand, names, options};
+
+/// A struct that a node can build.
+pub(crate) struct Injected {
+    /// The path of the crate `wherever`.
+    pub(crate) krate: Path,
+    pub(crate) ident: Ident,
+    pub(crate) generics: Generics,
+    pub(crate) fields: Vec<InjectedField>,
+}
+
+/// A field, and where its value comes from.
+pub(crate) struct InjectedField {
+    pub(crate) member: Member,
+    /// What messages call it.
+    pub(crate) name: String,
+    pub(crate) ty: Type,
+    /// `#[rpc_reference]`: a client. Otherwise a value given to the node.
+    pub(crate) reference: bool,
+    /// The conditions under which it exists.
+    pub(crate) cfgs: Vec<Attribute>,
+}
+
+pub(crate) fn derive_inject(tokens: TokenStream) -> TokenStream {
+    let input: DeriveInput = match syn::parse2(tokens) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let mut errors = Errors::default();
+    let injected = parse(input, &mut errors);
+    match errors.finish() {
+        Ok(()) => expand::inject::expand(&injected),
+        Err(messages) => {
+            let stub = expand::inject::stub(&injected);
+            quote!(#messages #stub)
+        }
+    }
+}
+
+fn parse(input: DeriveInput, errors: &mut Errors) -> Injected {
+    let fields = match input.data {
+        Data::Struct(data) => data.fields,
+        Data::Enum(data) => {
+            errors.at(data.enum_token.span, "a node cannot choose a variant; derive Inject on a struct, or implement it by hand");
+            Fields::Unit
+        }
+        Data::Union(data) => {
+            errors.at(data.union_token.span, "a node cannot choose a field of a union; derive Inject on a struct");
+            Fields::Unit
+        }
+    };
+    let fields = fields.iter().enumerate().map(|(index, item)| field(index, item, errors)).collect();
+    let mut injected = Injected { krate: names::default_crate(), ident: input.ident, generics: input.generics, fields };
+    for attr in &input.attrs {
+        struct_attribute(attr, &mut injected, errors);
+    }
+    injected
+}
+
+fn struct_attribute(attr: &Attribute, injected: &mut Injected, errors: &mut Errors) {
+    if attr.path().is_ident("rpc_reference") {
+        errors.on(attr, "#[rpc_reference] goes on a field that holds a client, as in `#[rpc_reference] store: UrlStoreClient`");
+    }
+    if !attr.path().is_ident("inject") {
+        return;
+    }
+    let Meta::List(list) = &attr.meta else {
+        return errors.on(attr, "#[inject] needs an option; write #[inject(crate = \"path::to::wherever\")]");
+    };
+    for word in options::words(list.tokens.clone(), errors) {
+        let outcome = match word.ident.to_string().as_str() {
+            "crate" => word.path().map(|path| injected.krate = path),
+            _ => Err(options::unknown(&word.ident, "#[inject] can have", &["crate"])),
+        };
+        errors.take(outcome);
+    }
+}
+
+fn field(index: usize, field: &Field, errors: &mut Errors) -> InjectedField {
+    let marks: Vec<_> = field.attrs.iter().filter(|attr| attr.path().is_ident("rpc_reference")).collect();
+    for attr in &marks {
+        if !matches!(attr.meta, Meta::Path(_)) {
+            errors.on(attr, "#[rpc_reference] takes no options: the field's type says which client; write just #[rpc_reference]");
+        }
+    }
+    for attr in marks.iter().skip(1) {
+        errors.on(attr, "#[rpc_reference] is given twice; write it once");
+    }
+    for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("inject")) {
+        errors.on(attr, "#[inject(…)] goes on the struct; a field that holds a client is marked #[rpc_reference]");
+    }
+    let (member, name) = match &field.ident {
+        Some(ident) => (Member::Named(ident.clone()), ident.unraw().to_string()),
+        None => (Member::from(index), index.to_string()),
+    };
+    let cfgs = crate::parse::cfgs(&field.attrs);
+    InjectedField { member, name, ty: field.ty.clone(), reference: !marks.is_empty(), cfgs }
+}
