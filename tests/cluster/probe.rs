@@ -78,20 +78,19 @@ pub struct Watch {
 
 pub struct Provider {
     pub node: String,
-    pub client: Option<ProbeClient>,
+    pub client: ProbeClient,
     pub watch: Arc<Watch>,
     counts: std::sync::Mutex<BTreeMap<String, u64>>,
 }
 
-/// A client of the cluster for providers that call on: filled in once the node is built.
-pub fn provider(node: &str, watch: &Arc<Watch>) -> Provider {
-    Provider { node: node.to_owned(), client: None, watch: watch.clone(), counts: std::sync::Mutex::default() }
+pub fn provider(node: &str, client: ProbeClient, watch: &Arc<Watch>) -> Provider {
+    Provider { node: node.to_owned(), client, watch: watch.clone(), counts: std::sync::Mutex::default() }
 }
 
 /// Nodes that all provide [`Probe`].
 pub fn cluster(size: usize, watch: &Arc<Watch>) -> ClusterBuilder {
     let watch = watch.clone();
-    Cluster::builder(size).provide_with(move |node| ProbeClient::provider(provider(node.id.as_str(), &watch)))
+    Cluster::builder(size).provide_with(move |node| ProbeClient::provider(provider(node.id.as_str(), node.client(), &watch)))
 }
 
 /// Counts a future that is dropped before its end.
@@ -179,7 +178,7 @@ impl Probe for Provider {
         match depth {
             0 => Ok(0),
             // Another key each time, so that the chain wanders over the nodes.
-            _ => Ok(1 + self.client().nest(&format!("{key}{depth}"), depth - 1).await?),
+            _ => Ok(1 + self.client.nest(&format!("{key}{depth}"), depth - 1).await?),
         }
     }
     async fn time_left(&self, key: &str, depth: u32) -> Result<u64, ProbeError> {
@@ -188,7 +187,7 @@ impl Probe for Provider {
                 let context = Context::current().expect("a provider has a context");
                 Ok(u64::try_from(context.deadline().remaining().as_millis()).unwrap())
             }
-            _ => self.client().time_left(&format!("{key}{depth}"), depth - 1).await,
+            _ => self.client.time_left(&format!("{key}{depth}"), depth - 1).await,
         }
     }
     async fn place(&self, _key: &str) -> Result<(String, u16, u64), ProbeError> {
@@ -222,12 +221,6 @@ impl Probe for Provider {
     }
     async fn here(&self) -> Result<String, ProbeError> {
         Ok(self.node.clone())
-    }
-}
-
-impl Provider {
-    fn client(&self) -> &ProbeClient {
-        self.client.as_ref().expect("this test's providers call on")
     }
 }
 
