@@ -11,7 +11,7 @@ use wherever::testing::{Cluster, ClusterBuilder};
 use wherever::{Context, PerNode, RpcError, rpc_service};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-pub enum ProbeError {
+pub(crate) enum ProbeError {
     #[error("refused with {code}")]
     Refused { code: i32 },
     #[error(transparent)]
@@ -19,14 +19,14 @@ pub enum ProbeError {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Item {
-    pub name: String,
-    pub tags: Vec<Option<u8>>,
-    pub nested: BTreeMap<String, (i64, bool)>,
+pub(crate) struct Item {
+    pub(crate) name: String,
+    pub(crate) tags: Vec<Option<u8>>,
+    pub(crate) nested: BTreeMap<String, (i64, bool)>,
 }
 
 #[rpc_service]
-pub trait Probe {
+pub(crate) trait Probe {
     /// Answers its argument.
     #[rpc(read)]
     async fn item(&self, key: &str, item: Item) -> Result<Item, ProbeError>;
@@ -41,6 +41,8 @@ pub trait Probe {
     async fn not_finite(&self, key: &str) -> Result<f64, ProbeError>;
     /// Waits until released, and counts whether it got to its end.
     async fn wait(&self, key: &str) -> Result<(), ProbeError>;
+    /// Waits, `depth` calls further down.
+    async fn wait_below(&self, key: &str, depth: u32) -> Result<(), ProbeError>;
     #[rpc(detach)]
     async fn wait_detached(&self, key: String) -> Result<(), ProbeError>;
     /// Calls itself `depth` times, through the cluster.
@@ -68,29 +70,30 @@ pub trait Probe {
 
 /// What the provider of every node of one test shares with the test.
 #[derive(Default)]
-pub struct Watch {
-    pub started: Notify,
-    pub release: Notify,
-    pub finished: AtomicU64,
-    pub dropped: AtomicU64,
-    pub ran: AtomicU64,
+pub(crate) struct Watch {
+    pub(crate) started: Notify,
+    pub(crate) release: Notify,
+    pub(crate) finished: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) ran: AtomicU64,
 }
 
-pub struct Provider {
-    pub node: String,
-    pub client: ProbeClient,
-    pub watch: Arc<Watch>,
+pub(crate) struct Provider {
+    pub(crate) node: String,
+    pub(crate) client: ProbeClient,
+    pub(crate) watch: Arc<Watch>,
     counts: std::sync::Mutex<BTreeMap<String, u64>>,
 }
 
-pub fn provider(node: &str, client: ProbeClient, watch: &Arc<Watch>) -> Provider {
+pub(crate) fn provider(node: &str, client: ProbeClient, watch: &Arc<Watch>) -> Provider {
     Provider { node: node.to_owned(), client, watch: watch.clone(), counts: std::sync::Mutex::default() }
 }
 
 /// Nodes that all provide [`Probe`].
-pub fn cluster(size: usize, watch: &Arc<Watch>) -> ClusterBuilder {
+pub(crate) fn cluster(size: usize, watch: &Arc<Watch>) -> ClusterBuilder {
     let watch = watch.clone();
-    Cluster::builder(size).provide_with(move |node| ProbeClient::provider(provider(node.id.as_str(), node.client(), &watch)))
+    Cluster::builder(size)
+        .provide_with(move |node| ProbeClient::provider(provider(node.id.as_str(), node.client(), &watch)))
 }
 
 /// Counts a future that is dropped before its end.
@@ -170,6 +173,12 @@ impl Probe for Provider {
         self.wait_for_release().await;
         Ok(())
     }
+    async fn wait_below(&self, key: &str, depth: u32) -> Result<(), ProbeError> {
+        match depth {
+            0 => self.wait(key).await,
+            _ => self.client.wait_below(&format!("{key}{depth}"), depth - 1).await,
+        }
+    }
     async fn wait_detached(&self, _key: String) -> Result<(), ProbeError> {
         self.wait_for_release().await;
         Ok(())
@@ -225,7 +234,7 @@ impl Probe for Provider {
 }
 
 /// Waits for a condition that other tasks bring about.
-pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let reached = async {
         while !holds() {
             tokio::task::yield_now().await;

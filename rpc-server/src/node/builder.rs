@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::NodeId;
-use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::client::wherever::{Layer, WhereverBuilder};
+use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
 use rpc_core::provider::here::Settings;
 use rpc_core::provider::inject::Values;
@@ -89,7 +89,10 @@ impl NodeBuilder {
 
     /// A provider made when the node is built, from clients of the same cluster: `|wherever| Shop { stock: wherever.client() }`.
     /// Otherwise as [`provide`](Self::provide).
-    pub fn provide_with<T: Send + Sync + 'static>(mut self, make: impl FnOnce(&Wherever) -> T + Send + 'static) -> Self {
+    pub fn provide_with<T: Send + Sync + 'static>(
+        mut self,
+        make: impl FnOnce(&Wherever) -> T + Send + 'static,
+    ) -> Self {
         self.providers.give(make);
         self
     }
