@@ -14,6 +14,9 @@ const KEYS: usize = 10_000;
 /// Longest wait for the server to start, on a machine that has other things to do.
 const START: Duration = Duration::from_secs(30);
 
+/// How often it is started: two ports lost to others in a row is luck, three is something else.
+const TRIES: usize = 3;
+
 /// A server of our own, which ends with the test.
 struct Redis {
     child: Child,
@@ -21,9 +24,20 @@ struct Redis {
 }
 
 impl Redis {
-    fn start(dir: &Path) -> Self {
+    /// A server and a connection to it. A free port may be taken before the server is up; then others are tried.
+    fn start(dir: &Path) -> (Self, TcpStream) {
+        for _ in 0..TRIES {
+            let mut redis = Self::spawn(dir);
+            if let Some(stream) = redis.connect() {
+                return (redis, stream);
+            }
+        }
+        panic!("redis-server ended {TRIES} times before it listened: run it by hand to see why");
+    }
+
+    fn spawn(dir: &Path) -> Self {
         // A node of a cluster also takes the port 10000 above its own, unless told another one.
-        let (port, bus) = (free_port(), free_port());
+        let (port, bus) = two_free_ports();
         let child = Command::new("redis-server")
             .args(["--cluster-enabled", "yes", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"])
             .args(["--port", &port.to_string(), "--cluster-port", &bus.to_string()])
@@ -40,18 +54,17 @@ impl Redis {
         }
     }
 
-    fn connect(&mut self) -> TcpStream {
+    /// A connection, or nothing if the server has ended.
+    fn connect(&mut self) -> Option<TcpStream> {
         let started = Instant::now();
-        loop {
+        while self.child.try_wait().expect("waits").is_none() {
             match TcpStream::connect(("127.0.0.1", self.port)) {
-                Ok(stream) => return stream,
+                Ok(stream) => return Some(stream),
                 Err(error) => assert!(started.elapsed() < START, "redis-server does not listen: {error}"),
-            }
-            if let Some(status) = self.child.try_wait().expect("waits") {
-                panic!("redis-server ended: {status}");
             }
             thread::sleep(Duration::from_millis(10));
         }
+        None
     }
 }
 
@@ -62,8 +75,10 @@ impl Drop for Redis {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port()
+fn two_free_ports() -> (u16, u16) {
+    let listeners = [0; 2].map(|any: u16| TcpListener::bind(("127.0.0.1", any)).expect("a free port"));
+    let [a, b] = listeners.each_ref().map(|listener| listener.local_addr().expect("bound").port());
+    (a, b)
 }
 
 /// Keys without line ends, full of braces, some of them no text.
@@ -102,8 +117,8 @@ fn slots_equal_those_of_a_real_redis_server() {
     let seed = fastrand::u64(..);
     let keys = keys(&mut fastrand::Rng::with_seed(seed));
     let dir = tempfile::tempdir().expect("a directory");
-    let mut redis = Redis::start(dir.path());
-    let theirs = keyslots(&redis.connect(), &keys);
+    let (_redis, stream) = Redis::start(dir.path());
+    let theirs = keyslots(&stream, &keys);
 
     let mut input = tempfile::tempfile_in(dir.path()).expect("a file");
     input.write_all(&keys.join(&b'\n')).and_then(|()| input.write_all(b"\n")).expect("writes");
