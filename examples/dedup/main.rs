@@ -47,7 +47,10 @@ async fn look_up(dedup: &DedupClient) -> Result<(), Box<dyn Error>> {
         let known = dedup.check(&name(site), &pages(site, "unseen")).await?;
         mistaken += known.iter().filter(|known| **known).count();
     }
-    println!("checked {} known pages, and as many unknown ones: {mistaken} of these were taken for known", SITES * PAGES);
+    println!(
+        "checked {} known pages, and as many unknown ones: {mistaken} of these were taken for known",
+        SITES * PAGES
+    );
     ensure(mistaken < SITES * PAGES / 200, "too many false positives")
 }
 
