@@ -53,7 +53,8 @@ pub(crate) fn check(url: &Url) -> Result<(), BadAddress> {
 pub(crate) fn code(url: &Url, attempt: u8) -> String {
     // FNV-1a, 64 bits: the same in every program and version, which the standard library's hashers do not promise.
     let bytes = url.as_str().bytes().chain([attempt]);
-    let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mut code = String::with_capacity(CODE_LENGTH);
     for _ in 0..CODE_LENGTH {
         code.push(char::from(LETTERS[(hash % 62) as usize]));

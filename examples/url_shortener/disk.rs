@@ -45,7 +45,9 @@ pub(crate) enum DiskError {
     #[error("it is closed")]
     Closed,
     /// Codes stay where they were put, so a file cannot follow its node into another cluster.
-    #[error("it was made for {made_for}, not for {share}: start its node with the same list of nodes, or with an empty --data")]
+    #[error(
+        "it was made for {made_for}, not for {share}: start its node with the same list of nodes, or with an empty --data"
+    )]
     OtherShare {
         /// The share that the file says it holds.
         made_for: String,

@@ -1,11 +1,14 @@
 //! The web front: a page with a form, `POST /add`, and `GET /{code}`, which sends the visitor on.
 
+use std::collections::BTreeMap;
+
+use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Router, http::HeaderValue};
+
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use wherever::{Limits, Wherever};
@@ -19,7 +22,8 @@ use crate::{Failure, end, page};
 const MAX_FORM: usize = 64 * 1024;
 
 /// What the pages may load and where their forms may go: nothing of anybody else's.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// `url_shortener front`
 #[derive(clap::Args)]
@@ -54,6 +58,26 @@ struct Front {
     wherever: Wherever,
 }
 
+impl Front {
+    /// The nodes with their slots, and what each of them keeps.
+    async fn cluster(&self) -> page::Cluster {
+        let kept = self.shortener.store.count_by_node().await.map_or_else(|_| BTreeMap::new(), |kept| kept.replies);
+        let group = self.wherever.group("default").view();
+        let nodes = group.nodes.into_iter().enumerate().map(|(position, node)| {
+            let runs = group.slots.iter().filter(|run| run.node == position);
+            let slots = runs.map(|run| run.last.get() - run.first.get() + 1).sum();
+            page::Node { address: node.address, slots, kept: kept.get(&node.id).copied() }
+        });
+        let counted = self.wherever.counted();
+        page::Cluster {
+            nodes: nodes.collect(),
+            local_calls: counted.local,
+            remote_calls: counted.remote,
+            redirects: counted.redirects,
+        }
+    }
+}
+
 /// The routes of the front, the same on a node and without one.
 pub(crate) fn router(shortener: Shortener, wherever: Wherever) -> Router {
     Router::new()
@@ -74,10 +98,7 @@ struct Add {
 
 /// The page with the form and the cluster as this front sees it.
 async fn index(State(front): State<Front>) -> Response {
-    let counts = front.shortener.store.count_by_node().await;
-    let group = front.wherever.group("default").view();
-    let cluster = page::Cluster { group: &group, kept: counts.as_ref().ok(), counted: front.wherever.counted() };
-    html(StatusCode::OK, page::index(&front.shortener.config.public, &cluster))
+    html(StatusCode::OK, page::index(&front.shortener.config.public, &front.cluster().await))
 }
 
 /// Answers the short address: as a page to a browser, as a line of text to everything else.
@@ -89,7 +110,9 @@ async fn add(State(front): State<Front>, headers: HeaderMap, form: Result<Form<A
     };
     let form = match form {
         Ok(Form(form)) => form,
-        Err(FormRejection::FailedToDeserializeFormBody(bad)) => return answer(StatusCode::BAD_REQUEST, bad.body_text()),
+        Err(FormRejection::FailedToDeserializeFormBody(bad)) => {
+            return answer(StatusCode::BAD_REQUEST, bad.body_text());
+        }
         Err(other) => return answer(other.status(), other.body_text()),
     };
     match front.shortener.add(&form.url).await {
@@ -125,7 +148,10 @@ fn status_of(error: &StoreError) -> StatusCode {
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")))
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")))
 }
 
 fn html(status: StatusCode, page: String) -> Response {

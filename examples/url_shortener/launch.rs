@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, select_all, try_join_all};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 use tokio::task::JoinHandle;
 
 use crate::Failure;
@@ -37,6 +37,8 @@ pub(crate) struct Fleet {
 struct Process {
     address: String,
     child: Child,
+    /// The child ends when this is dropped. It is kept apart from the child, whose `wait` would drop it.
+    stdin: Option<ChildStdin>,
     last_lines: Arc<Mutex<VecDeque<String>>>,
     reader: JoinHandle<()>,
 }
@@ -58,7 +60,7 @@ impl Fleet {
     /// Waits until a node has ended, which none should, and says which and how. Never ready when none is left.
     ///
     /// # Cancel safety
-    /// Nothing is lost when this is dropped.
+    /// Dropping it loses at most the last words of a node that has just ended.
     pub(crate) async fn death(&mut self) -> String {
         if self.processes.is_empty() {
             return std::future::pending().await;
@@ -86,10 +88,11 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+        let stdin = child.stdin.take();
         let last_lines = Arc::default();
         let stderr = child.stderr.take().ok_or("a child without the pipe that it was started with")?;
         let reader = tokio::spawn(keep_last_lines(stderr, Arc::clone(&last_lines)));
-        Ok(Self { address: address.to_owned(), child, last_lines, reader })
+        Ok(Self { address: address.to_owned(), child, stdin, last_lines, reader })
     }
 
     async fn ready(&mut self, client: &reqwest::Client) -> Result<(), Failure> {
@@ -120,7 +123,7 @@ impl Process {
     }
 
     async fn end(&mut self) {
-        drop(self.child.stdin.take());
+        drop(self.stdin.take());
         if tokio::time::timeout(END_TIME, self.child.wait()).await.is_err() {
             eprintln!("node {} does not end and is killed", self.address);
             let _ = self.child.kill().await;

@@ -1,10 +1,6 @@
 //! The HTML of the front: text in, text out. Nothing here needs JavaScript.
 
-use std::fmt::Write;
-
 use axum::http::StatusCode;
-use wherever::PerNode;
-use wherever::view::{CountsView, GroupView};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}
@@ -19,30 +15,27 @@ th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #8884}
 .note{opacity:.7;font-size:.875rem}
 .short{font-size:1.25rem}";
 
-/// The cluster as one front sees it.
-pub(crate) struct Cluster<'a> {
-    /// The nodes and their slots.
-    pub(crate) group: &'a GroupView,
-    /// How many addresses each node keeps; `None` if nobody answered.
-    pub(crate) kept: Option<&'a PerNode<u64>>,
-    /// What this front has counted.
-    pub(crate) counted: CountsView,
+/// The cluster as one front sees it, and what that front has counted.
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) local_calls: u64,
+    pub(crate) remote_calls: u64,
+    pub(crate) redirects: u64,
+}
+
+/// One row of the table.
+pub(crate) struct Node {
+    /// `host:port`
+    pub(crate) address: String,
+    /// How many slots it owns.
+    pub(crate) slots: u16,
+    /// How many addresses it keeps; `None` if it does not answer.
+    pub(crate) kept: Option<u64>,
 }
 
 /// The page with the form.
-pub(crate) fn index(front: &str, cluster: &Cluster<'_>) -> String {
-    let mut rows = String::new();
-    for (position, node) in cluster.group.nodes.iter().enumerate() {
-        let slots = cluster.group.slots.iter().filter(|run| run.node == position);
-        let slots: u16 = slots.map(|run| run.last.get() - run.first.get() + 1).sum();
-        let kept = cluster.kept.and_then(|kept| kept.replies.get(&node.id));
-        let kept = kept.map_or_else(|| "no answer".to_owned(), u64::to_string);
-        let address = escaped(&node.address);
-        let cells = format!(r#"<td><a href="http://{address}/">{address}</a></td><td class="n">{slots}</td><td class="n">{kept}</td>"#);
-        // Writing to a string cannot fail.
-        let _ = writeln!(rows, "<tr>{cells}</tr>");
-    }
-    let counted = &cluster.counted;
+pub(crate) fn index(front: &str, cluster: &Cluster) -> String {
+    let rows: String = cluster.nodes.iter().map(row).collect();
     let body = format!(
         r#"<form action="/add" method="post">
 <input name="url" type="url" required maxlength="2048" placeholder="https://a.long/address" aria-label="Address" autofocus>
@@ -53,11 +46,20 @@ pub(crate) fn index(front: &str, cluster: &Cluster<'_>) -> String {
 {rows}</table>
 <p class="note">Served by {front}. Its calls: {local} here, {remote} to other nodes, {redirects} redirected.</p>"#,
         front = escaped(front),
-        local = counted.local,
-        remote = counted.remote,
-        redirects = counted.redirects,
+        local = cluster.local_calls,
+        remote = cluster.remote_calls,
+        redirects = cluster.redirects,
     );
     whole("Short addresses", &body)
+}
+
+fn row(node: &Node) -> String {
+    let (address, slots) = (escaped(&node.address), node.slots);
+    let kept = node.kept.map_or_else(|| "no answer".to_owned(), |kept| kept.to_string());
+    format!(
+        r#"<tr><td><a href="http://{address}/">{address}</a></td><td class="n">{slots}</td><td class="n">{kept}</td></tr>
+"#
+    )
 }
 
 /// What `POST /add` answers a browser: the short address, or why there is none.

@@ -76,7 +76,12 @@ struct Counts {
 
 impl Report {
     /// Asks each node what it counted, and all of them how much they keep.
-    pub(crate) async fn gather(addresses: &[String], urls: usize, loaded: Loaded, took: Duration) -> Result<Self, Failure> {
+    pub(crate) async fn gather(
+        addresses: &[String],
+        urls: usize,
+        loaded: Loaded,
+        took: Duration,
+    ) -> Result<Self, Failure> {
         let client = reqwest::Client::builder().no_proxy().timeout(VIEW_TIME).build()?;
         let mut nodes = Vec::new();
         for (address, mut times) in addresses.iter().zip(loaded.times) {
@@ -109,7 +114,8 @@ impl Report {
         table.load_style(presets::UTF8_FULL_CONDENSED);
         table.set_header(["node", "slots", "local calls", "remote calls", "redirects", "p50", "p99"]);
         for node in &self.nodes {
-            let counts = [node.slots.into(), node.local_calls, node.remote_calls, node.redirects].map(|count| count.to_string());
+            let counts =
+                [node.slots.into(), node.local_calls, node.remote_calls, node.redirects].map(|count| count.to_string());
             let times = [node.p50_ms, node.p99_ms].map(|time| format!("{time:.1} ms"));
             table.add_row([node.address.clone()].into_iter().chain(counts).chain(times));
         }
@@ -125,7 +131,8 @@ impl NodeReport {
     /// `times` ascend.
     fn new(address: &str, view: &View, times: &[Duration]) -> Self {
         let slots_of = |group: &Group| -> u32 {
-            let mine = group.slots.iter().filter(|run| group.nodes.get(run.node).is_some_and(|node| node.id == view.node));
+            let mine =
+                group.slots.iter().filter(|run| group.nodes.get(run.node).is_some_and(|node| node.id == view.node));
             mine.map(|run| run.last - run.first + 1).sum()
         };
         Self {
