@@ -68,7 +68,6 @@ impl NodeBuilder {
     }
 
     /// The `host:port` at which the other nodes reach this one, where it is not the address it listens at.
-    #[expect(clippy::needless_pass_by_value, reason = "an address is given away, be it a text or a SocketAddr")]
     pub fn advertise(mut self, address: impl ToString) -> Self {
         self.address = Some(address.to_string());
         self
