@@ -49,7 +49,10 @@ fn parse(input: DeriveInput, errors: &mut Errors) -> Injected {
     let fields = match input.data {
         Data::Struct(data) => data.fields,
         Data::Enum(data) => {
-            errors.at(data.enum_token.span, "a node cannot choose a variant; derive Inject on a struct, or implement it by hand");
+            errors.at(
+                data.enum_token.span,
+                "a node cannot choose a variant; derive Inject on a struct, or implement it by hand",
+            );
             Fields::Unit
         }
         Data::Union(data) => {
@@ -67,7 +70,10 @@ fn parse(input: DeriveInput, errors: &mut Errors) -> Injected {
 
 fn struct_attribute(attr: &Attribute, injected: &mut Injected, errors: &mut Errors) {
     if attr.path().is_ident("rpc_reference") {
-        errors.on(attr, "#[rpc_reference] goes on a field that holds a client, as in `#[rpc_reference] store: UrlStoreClient`");
+        errors.on(
+            attr,
+            "#[rpc_reference] goes on a field that holds a client, as in `#[rpc_reference] store: UrlStoreClient`",
+        );
     }
     if !attr.path().is_ident("inject") {
         return;
@@ -88,7 +94,10 @@ fn field(index: usize, field: &Field, errors: &mut Errors) -> InjectedField {
     let marks: Vec<_> = field.attrs.iter().filter(|attr| attr.path().is_ident("rpc_reference")).collect();
     for attr in &marks {
         if !matches!(attr.meta, Meta::Path(_)) {
-            errors.on(attr, "#[rpc_reference] takes no options: the field's type says which client; write just #[rpc_reference]");
+            errors.on(
+                attr,
+                "#[rpc_reference] takes no options: the field's type says which client; write just #[rpc_reference]",
+            );
         }
     }
     for attr in marks.iter().skip(1) {

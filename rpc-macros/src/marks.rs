@@ -15,7 +15,10 @@ const METHOD: &[&str] = &["read", "idempotent", "detach", "any", "all", "here", 
 pub(crate) fn method(attr: &Attribute, marks: &mut Marks, name: &mut Spanned<String>, errors: &mut Errors) {
     let tokens = match &attr.meta {
         Meta::List(list) => list.tokens.clone(),
-        _ => return errors.on(attr, "#[rpc] needs options in parentheses, as in #[rpc(read)]; leave it out if there are none"),
+        _ => {
+            return errors
+                .on(attr, "#[rpc] needs options in parentheses, as in #[rpc(read)]; leave it out if there are none");
+        }
     };
     for word in options::words(tokens, errors) {
         let outcome = match word.ident.to_string().as_str() {
@@ -77,9 +80,13 @@ pub(crate) fn key(attr: &Attribute) -> syn::Result<KeyMark> {
     };
     let Some(Meta::List(list)) = &fields else { return Err(syn::Error::new_spanned(attr, HOW)) };
     let members = list.parse_args_with(Punctuated::<Member, Token![,]>::parse_terminated);
-    let members = members.map_err(|error| syn::Error::new(error.span(), "this is no field's name; write #[key(fields(a, b))]"))?;
+    let members = members
+        .map_err(|error| syn::Error::new(error.span(), "this is no field's name; write #[key(fields(a, b))]"))?;
     if members.is_empty() {
-        return Err(syn::Error::new_spanned(list, "`fields()` names no field; write #[key] to take the whole argument"));
+        return Err(syn::Error::new_spanned(
+            list,
+            "`fields()` names no field; write #[key] to take the whole argument",
+        ));
     }
     Ok(KeyMark { span, fields: members.into_iter().collect() })
 }

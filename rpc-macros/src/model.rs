@@ -116,7 +116,8 @@ impl Method {
         }
         let marked = self.args.iter().any(|arg| arg.key.is_some());
         let all = self.marks.key_all.is_some();
-        let chosen = move |(index, arg): &(usize, &Argument)| all || if marked { arg.key.is_some() } else { *index == 0 };
+        let chosen =
+            move |(index, arg): &(usize, &Argument)| all || if marked { arg.key.is_some() } else { *index == 0 };
         self.args.iter().enumerate().filter(chosen).flat_map(|(index, arg)| parts(index, arg)).collect()
     }
 }

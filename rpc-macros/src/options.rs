@@ -129,6 +129,7 @@ pub(crate) fn wire_name(text: &LitStr, dots: bool) -> syn::Result<Spanned<String
     if if dots { value.split('.').all(good) } else { good(&value) } {
         return Ok(Spanned { value, span: text.span() });
     }
-    let allowed = if dots { "ASCII letters, digits and `_`, with single dots between" } else { "ASCII letters, digits and `_`" };
+    let allowed =
+        if dots { "ASCII letters, digits and `_`, with single dots between" } else { "ASCII letters, digits and `_`" };
     Err(syn::Error::new(text.span(), format!("`{value}` cannot be a name on the wire; use {allowed}")))
 }

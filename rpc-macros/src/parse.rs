@@ -38,10 +38,14 @@ fn service_options(tokens: TokenStream, service: &mut Service, errors: &mut Erro
     const KNOWN: &[&str] = &["name", "group", "crate"];
     for word in options::words(tokens, errors) {
         let outcome = match word.ident.to_string().as_str() {
-            "name" => word.text("goto.UrlStore").and_then(|text| options::wire_name(&text, true)).map(|name| service.name = name),
-            "group" => {
-                word.text("urls").and_then(|text| options::wire_name(&text, false)).map(|group| service.group = group.value)
-            }
+            "name" => word
+                .text("goto.UrlStore")
+                .and_then(|text| options::wire_name(&text, true))
+                .map(|name| service.name = name),
+            "group" => word
+                .text("urls")
+                .and_then(|text| options::wire_name(&text, false))
+                .map(|group| service.group = group.value),
             "crate" => word.path().map(|path| service.krate = path),
             _ => Err(options::unknown(&word.ident, "a service can have", KNOWN)),
         };
@@ -55,7 +59,10 @@ fn method(item: &mut TraitItemFn, errors: &mut Errors) -> Method {
     let mut marks = Marks::default();
     hidden_marks(&item.attrs, errors);
     for attr in taken(&mut item.attrs, "key") {
-        errors.on(attr, "#[key] goes before an argument, as in `#[key] code: String`; to hash all of them write #[rpc(key = all)]");
+        errors.on(
+            attr,
+            "#[key] goes before an argument, as in `#[key] code: String`; to hash all of them write #[rpc(key = all)]",
+        );
     }
     let attrs = taken(&mut item.attrs, "rpc");
     for attr in attrs.iter().skip(1) {
@@ -109,15 +116,16 @@ fn hidden_marks(attrs: &[Attribute], errors: &mut Errors) {
 
 /// The attributes that decide whether an item exists.
 pub(crate) fn cfgs(attrs: &[Attribute]) -> Vec<Attribute> {
-    let decides = |attr: &&Attribute| {
-        attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") && mentions(attr, &["cfg"])
-    };
+    let decides =
+        |attr: &&Attribute| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") && mentions(attr, &["cfg"]);
     attrs.iter().filter(decides).cloned().collect()
 }
 
 /// Whether one of the attributes that a `cfg_attr` stands for is called by one of `names`.
 fn mentions(attr: &Attribute, names: &[&str]) -> bool {
-    let metas = |input: syn::parse::ParseStream<'_>| syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated(input);
+    let metas = |input: syn::parse::ParseStream<'_>| {
+        syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated(input)
+    };
     let Ok(metas) = attr.parse_args_with(metas) else { return false };
     metas.iter().skip(1).any(|meta| names.iter().any(|name| meta.path().is_ident(name)))
 }

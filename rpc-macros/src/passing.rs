@@ -38,7 +38,8 @@ pub(crate) fn bare(ty: &Type) -> &Type {
 /// The reference in `Option<&T>`.
 pub(crate) fn optional_reference(ty: &Type) -> Option<&TypeReference> {
     let Type::Path(path) = bare(ty) else { return None };
-    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last().filter(|last| last.ident == "Option")?.arguments
+    let PathArguments::AngleBracketed(arguments) =
+        &path.path.segments.last().filter(|last| last.ident == "Option")?.arguments
     else {
         return None;
     };

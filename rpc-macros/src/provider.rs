@@ -32,7 +32,8 @@ pub(crate) fn rpc_provider(options: TokenStream, tokens: TokenStream) -> TokenSt
 }
 
 fn parse(options: TokenStream, tokens: TokenStream, errors: &mut Errors) -> Option<Provider> {
-    const WHAT: &str = "#[rpc_provider] goes on `impl UrlStore for Urls`, where `UrlStore` is a trait marked #[rpc_service]";
+    const WHAT: &str =
+        "#[rpc_provider] goes on `impl UrlStore for Urls`, where `UrlStore` is a trait marked #[rpc_service]";
     let item = match errors.take(syn::parse2(tokens))? {
         Item::Impl(item) => item,
         Item::Trait(item) => {
@@ -40,7 +41,8 @@ fn parse(options: TokenStream, tokens: TokenStream, errors: &mut Errors) -> Opti
             return None;
         }
         Item::Struct(item) => {
-            errors.at(item.struct_token.span, format!("{WHAT}; to let a node build the struct write #[derive(Inject)]"));
+            errors
+                .at(item.struct_token.span, format!("{WHAT}; to let a node build the struct write #[derive(Inject)]"));
             return None;
         }
         other => {
@@ -77,7 +79,8 @@ fn validate(provider: &Provider, errors: &mut Errors) {
         errors.on(token, "a service is no unsafe trait; remove `unsafe`");
     }
     if !item.generics.params.is_empty() {
-        let service = provider.trait_.segments.last().map_or_else(String::new, |last: &PathSegment| last.ident.to_string());
+        let service =
+            provider.trait_.segments.last().map_or_else(String::new, |last: &PathSegment| last.ident.to_string());
         let message = format!(
             "a generic impl cannot register itself: which of its types would it be? Remove #[rpc_provider] and give each node a \
              value: `Node::builder().provide({service}Client::provider(value))`"

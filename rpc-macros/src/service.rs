@@ -7,11 +7,11 @@ use syn::Item;
 use crate::errors::Errors;
 use crate::{expand, parse, validate};
 
-pub(crate) fn rpc_service(options: TokenStream, tokens: TokenStream) -> TokenStream {
+pub(crate) fn rpc_service(options: TokenStream, tokens: &TokenStream) -> TokenStream {
     let item = match syn::parse2(tokens.clone()) {
         Ok(Item::Trait(item)) => item,
-        Ok(other) => return refused(&tokens, &not_a_trait(&other)),
-        Err(error) => return refused(&tokens, &error),
+        Ok(other) => return refused(tokens, &not_a_trait(&other)),
+        Err(error) => return refused(tokens, &error),
     };
     let mut errors = Errors::default();
     let service = parse::service(options, item, &mut errors);
@@ -37,7 +37,9 @@ fn not_a_trait(item: &Item) -> syn::Error {
             let message = format!("{WHAT}; declare the methods in a `trait` and implement that for the type");
             syn::Error::new(item.impl_token.span, message)
         }
-        Item::Struct(item) => syn::Error::new(item.struct_token.span, format!("{WHAT}; for a struct write #[derive(Inject)]")),
+        Item::Struct(item) => {
+            syn::Error::new(item.struct_token.span, format!("{WHAT}; for a struct write #[derive(Inject)]"))
+        }
         Item::Enum(item) => syn::Error::new(item.enum_token.span, WHAT),
         Item::Fn(item) => {
             let message = format!("{WHAT}; declare `async fn {}(&self, …)` in a `trait`", item.sig.ident);

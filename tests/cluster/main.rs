@@ -3,7 +3,6 @@
 mod cancellation;
 mod deadlines;
 mod depth;
-mod faulty_peers;
 mod near_far;
 mod probe;
 mod routing;

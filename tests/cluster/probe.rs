@@ -11,7 +11,7 @@ use wherever::testing::{Cluster, ClusterBuilder};
 use wherever::{Context, PerNode, RpcError, rpc_service};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-pub enum ProbeError {
+pub(crate) enum ProbeError {
     #[error("refused with {code}")]
     Refused { code: i32 },
     #[error(transparent)]
@@ -19,14 +19,14 @@ pub enum ProbeError {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Item {
-    pub name: String,
-    pub tags: Vec<Option<u8>>,
-    pub nested: BTreeMap<String, (i64, bool)>,
+pub(crate) struct Item {
+    pub(crate) name: String,
+    pub(crate) tags: Vec<Option<u8>>,
+    pub(crate) nested: BTreeMap<String, (i64, bool)>,
 }
 
 #[rpc_service]
-pub trait Probe {
+pub(crate) trait Probe {
     /// Answers its argument.
     #[rpc(read)]
     async fn item(&self, key: &str, item: Item) -> Result<Item, ProbeError>;
@@ -41,6 +41,8 @@ pub trait Probe {
     async fn not_finite(&self, key: &str) -> Result<f64, ProbeError>;
     /// Waits until released, and counts whether it got to its end.
     async fn wait(&self, key: &str) -> Result<(), ProbeError>;
+    /// Waits, `depth` calls further down.
+    async fn wait_below(&self, key: &str, depth: u32) -> Result<(), ProbeError>;
     #[rpc(detach)]
     async fn wait_detached(&self, key: String) -> Result<(), ProbeError>;
     /// Calls itself `depth` times, through the cluster.
@@ -68,30 +70,30 @@ pub trait Probe {
 
 /// What the provider of every node of one test shares with the test.
 #[derive(Default)]
-pub struct Watch {
-    pub started: Notify,
-    pub release: Notify,
-    pub finished: AtomicU64,
-    pub dropped: AtomicU64,
-    pub ran: AtomicU64,
+pub(crate) struct Watch {
+    pub(crate) started: Notify,
+    pub(crate) release: Notify,
+    pub(crate) finished: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) ran: AtomicU64,
 }
 
-pub struct Provider {
-    pub node: String,
-    pub client: Option<ProbeClient>,
-    pub watch: Arc<Watch>,
+pub(crate) struct Provider {
+    pub(crate) node: String,
+    pub(crate) client: ProbeClient,
+    pub(crate) watch: Arc<Watch>,
     counts: std::sync::Mutex<BTreeMap<String, u64>>,
 }
 
-/// A client of the cluster for providers that call on: filled in once the node is built.
-pub fn provider(node: &str, watch: &Arc<Watch>) -> Provider {
-    Provider { node: node.to_owned(), client: None, watch: watch.clone(), counts: std::sync::Mutex::default() }
+pub(crate) fn provider(node: &str, client: ProbeClient, watch: &Arc<Watch>) -> Provider {
+    Provider { node: node.to_owned(), client, watch: watch.clone(), counts: std::sync::Mutex::default() }
 }
 
 /// Nodes that all provide [`Probe`].
-pub fn cluster(size: usize, watch: &Arc<Watch>) -> ClusterBuilder {
+pub(crate) fn cluster(size: usize, watch: &Arc<Watch>) -> ClusterBuilder {
     let watch = watch.clone();
-    Cluster::builder(size).provide_with(move |node| ProbeClient::provider(provider(node.id.as_str(), &watch)))
+    Cluster::builder(size)
+        .provide_with(move |node| ProbeClient::provider(provider(node.id.as_str(), node.client(), &watch)))
 }
 
 /// Counts a future that is dropped before its end.
@@ -171,6 +173,12 @@ impl Probe for Provider {
         self.wait_for_release().await;
         Ok(())
     }
+    async fn wait_below(&self, key: &str, depth: u32) -> Result<(), ProbeError> {
+        match depth {
+            0 => self.wait(key).await,
+            _ => self.client.wait_below(&format!("{key}{depth}"), depth - 1).await,
+        }
+    }
     async fn wait_detached(&self, _key: String) -> Result<(), ProbeError> {
         self.wait_for_release().await;
         Ok(())
@@ -179,7 +187,7 @@ impl Probe for Provider {
         match depth {
             0 => Ok(0),
             // Another key each time, so that the chain wanders over the nodes.
-            _ => Ok(1 + self.client().nest(&format!("{key}{depth}"), depth - 1).await?),
+            _ => Ok(1 + self.client.nest(&format!("{key}{depth}"), depth - 1).await?),
         }
     }
     async fn time_left(&self, key: &str, depth: u32) -> Result<u64, ProbeError> {
@@ -188,7 +196,7 @@ impl Probe for Provider {
                 let context = Context::current().expect("a provider has a context");
                 Ok(u64::try_from(context.deadline().remaining().as_millis()).unwrap())
             }
-            _ => self.client().time_left(&format!("{key}{depth}"), depth - 1).await,
+            _ => self.client.time_left(&format!("{key}{depth}"), depth - 1).await,
         }
     }
     async fn place(&self, _key: &str) -> Result<(String, u16, u64), ProbeError> {
@@ -225,14 +233,8 @@ impl Probe for Provider {
     }
 }
 
-impl Provider {
-    fn client(&self) -> &ProbeClient {
-        self.client.as_ref().expect("this test's providers call on")
-    }
-}
-
 /// Waits for a condition that other tasks bring about.
-pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let reached = async {
         while !holds() {
             tokio::task::yield_now().await;

@@ -52,7 +52,8 @@ fn arm(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let name = &method.name.value;
     let shim_method = names::shim_method(&method.item.sig.ident);
     let locals = locals(method);
-    let decoded = method.args.iter().zip(&locals).enumerate().map(|(index, (arg, local))| decode(cx, index, arg, local));
+    let decoded =
+        method.args.iter().zip(&locals).enumerate().map(|(index, (arg, local))| decode(cx, index, arg, local));
     let passed = method.args.iter().zip(&locals).map(|(arg, local)| pass(arg, local));
     let key = cx.key(method);
     let args = if method.args.is_empty() { quote!(_args) } else { quote!(args) };

@@ -28,31 +28,34 @@ pub(crate) fn expand(injected: &Injected) -> TokenStream {
     let lookups = injected.fields.iter().enumerate().map(|(index, field)| lookup(index, field));
     let built = built(injected);
     let used = if injected.fields.is_empty() { quote!() } else { quote!(mut) };
-    let fields = if injected.fields.is_empty() {
-        None
-    } else {
-        Some(quote!(let #used fields = injector.fields(#type_name);))
-    };
+    let fields =
+        if injected.fields.is_empty() { None } else { Some(quote!(let #used fields = injector.fields(#type_name);)) };
     let injector = if injected.fields.is_empty() { quote!(_) } else { quote!(injector) };
-    implementation(injected, &quote! {
-        fn inject(
-            #injector: &#private::Injector<'_>,
-        ) -> ::core::result::Result<Self, #private::InjectError> {
-            #fields
-            #(#lookups)*
-            #built
-        }
-    })
+    implementation(
+        injected,
+        &quote! {
+            fn inject(
+                #injector: &#private::Injector<'_>,
+            ) -> ::core::result::Result<Self, #private::InjectError> {
+                #fields
+                #(#lookups)*
+                #built
+            }
+        },
+    )
 }
 
 /// For a type with mistakes: enough for the rest of the program to compile.
 pub(crate) fn stub(injected: &Injected) -> TokenStream {
     let private = private(injected);
-    implementation(injected, &quote! {
-        fn inject(_: &#private::Injector<'_>) -> ::core::result::Result<Self, #private::InjectError> {
-            ::core::unimplemented!()
-        }
-    })
+    implementation(
+        injected,
+        &quote! {
+            fn inject(_: &#private::Injector<'_>) -> ::core::result::Result<Self, #private::InjectError> {
+                ::core::unimplemented!()
+            }
+        },
+    )
 }
 
 fn private(injected: &Injected) -> TokenStream {
@@ -93,7 +96,11 @@ fn built(injected: &Injected) -> TokenStream {
         quote!(#(#cfgs)* #member: #local)
     });
     let built = quote!(::core::result::Result::Ok(Self { #(#members),* }));
-    let values: Vec<_> = (0..).zip(&injected.fields).filter(|(_, field)| !field.reference).map(|(index, _)| names::local(index)).collect();
+    let values: Vec<_> = (0..)
+        .zip(&injected.fields)
+        .filter(|(_, field)| !field.reference)
+        .map(|(index, _)| names::local(index))
+        .collect();
     if values.is_empty() {
         return built;
     }

@@ -12,15 +12,22 @@ pub(super) fn check(method: &Method, errors: &mut Errors) {
         errors.at(read, "`read` includes `idempotent`; keep one of them");
     }
     if let (Some(_), Some(detach)) = (marks.read, marks.detach) {
-        errors.at(detach, "`detach` is for writes that must finish; a method marked `read` has none, remove one of them");
+        errors
+            .at(detach, "`detach` is for writes that must finish; a method marked `read` has none, remove one of them");
     }
     let marked = method.args.iter().filter_map(|arg| arg.key.as_ref());
     if marks.routing.is_some() {
         for mark in marked {
-            errors.at(mark.span, "this method runs where its routing says, not where a key lives; remove #[key] or the routing");
+            errors.at(
+                mark.span,
+                "this method runs where its routing says, not where a key lives; remove #[key] or the routing",
+            );
         }
         if let Some(all) = marks.key_all {
-            errors.at(all, "this method runs where its routing says, not where a key lives; remove `key = all` or the routing");
+            errors.at(
+                all,
+                "this method runs where its routing says, not where a key lives; remove `key = all` or the routing",
+            );
         }
         return;
     }
@@ -54,7 +61,9 @@ impl<'ast> Visit<'ast> for Unhashable<'_> {
             && let Some(why) = unhashable(&path.path)
         {
             let name = &self.arg.name.value;
-            let message = format!("{why}, so `{name}` cannot be part of a key; mark another argument with #[key], or name fields with #[key(fields(…))]");
+            let message = format!(
+                "{why}, so `{name}` cannot be part of a key; mark another argument with #[key], or name fields with #[key(fields(…))]"
+            );
             return self.errors.on(ty, message);
         }
         visit::visit_type(self, ty);

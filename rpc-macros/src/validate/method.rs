@@ -41,7 +41,10 @@ fn qualifiers(sig: &Signature, errors: &mut Errors) {
     }
     match &sig.output {
         syn::ReturnType::Type(_, ty) if matches!(bare(ty), Type::ImplTrait(_)) => {
-            let message = format!("write `async fn {}(&self, …) -> Result<T, E>`: #[rpc_service] makes it a future that is `Send`", sig.ident);
+            let message = format!(
+                "write `async fn {}(&self, …) -> Result<T, E>`: #[rpc_service] makes it a future that is `Send`",
+                sig.ident
+            );
             errors.on(ty, message);
         }
         _ => errors.at(sig.fn_token.span, format!("a method of a service is async; write `async fn {}`", sig.ident)),
@@ -54,12 +57,20 @@ fn receiver(sig: &Signature, errors: &mut Errors) {
         Some(FnArg::Receiver(receiver)) => match &receiver.kind {
             ReceiverKind::Reference(_, _, None) => {}
             ReceiverKind::Typed(_, ty) if is_shared_self(ty) && receiver.mutability.is_none() => {}
-            ReceiverKind::Reference(_, _, Some(_)) => errors.on(receiver, format!("a method of a service cannot take `&mut self`: {SHARED}")),
-            ReceiverKind::Value => errors.on(receiver, "a method of a service cannot consume its provider; take `&self`"),
-            _ => errors.on(without_attrs(receiver), "a method of a service takes `&self`, whatever its provider is kept in"),
+            ReceiverKind::Reference(_, _, Some(_)) => {
+                errors.on(receiver, format!("a method of a service cannot take `&mut self`: {SHARED}"));
+            }
+            ReceiverKind::Value => {
+                errors.on(receiver, "a method of a service cannot consume its provider; take `&self`");
+            }
+            _ => errors
+                .on(without_attrs(receiver), "a method of a service takes `&self`, whatever its provider is kept in"),
         },
         _ => {
-            let message = format!("a service has no static methods: a call needs a provider; write `async fn {}(&self, …)`", sig.ident);
+            let message = format!(
+                "a service has no static methods: a call needs a provider; write `async fn {}(&self, …)`",
+                sig.ident
+            );
             errors.on(&sig.ident, message);
         }
     }
@@ -79,11 +90,17 @@ fn generics(sig: &Signature, errors: &mut Errors) {
         match param {
             GenericParam::Lifetime(_) => {}
             GenericParam::Type(param) => {
-                let message = format!("a method of a service cannot be generic: `{0}` has no one form on the wire; write a concrete type for `{0}`, or an enum", param.ident);
+                let message = format!(
+                    "a method of a service cannot be generic: `{0}` has no one form on the wire; write a concrete type for `{0}`, or an enum",
+                    param.ident
+                );
                 errors.on(&param.ident, message);
             }
             GenericParam::Const(param) => {
-                let message = format!("a method of a service cannot be generic; write a number for `{}`, or take a `Vec`", param.ident);
+                let message = format!(
+                    "a method of a service cannot be generic; write a number for `{}`, or take a `Vec`",
+                    param.ident
+                );
                 errors.on(&param.ident, message);
             }
         }
@@ -91,7 +108,10 @@ fn generics(sig: &Signature, errors: &mut Errors) {
     let Some(clause) = &sig.generics.where_clause else { return };
     for predicate in &clause.predicates {
         if let WherePredicate::Type(predicate) = predicate {
-            errors.on(predicate, "a method of a service cannot have conditions on types; remove this from the `where` clause");
+            errors.on(
+                predicate,
+                "a method of a service cannot have conditions on types; remove this from the `where` clause",
+            );
         }
     }
 }
@@ -108,11 +128,17 @@ fn arguments(method: &Method, errors: &mut Errors) {
             _ => false,
         };
         if bodiless && !plain {
-            errors.on(&typed.pat, "without a body an argument needs a plain name, which is also its name on the wire; write `name: Type`");
+            errors.on(
+                &typed.pat,
+                "without a body an argument needs a plain name, which is also its name on the wire; write `name: Type`",
+            );
         }
     }
     if let Some(arg) = method.args.get(MAX_ARGUMENTS) {
-        let message = format!("a method can have {MAX_ARGUMENTS} arguments, this one has {}; put some into a struct", method.args.len());
+        let message = format!(
+            "a method can have {MAX_ARGUMENTS} arguments, this one has {}; put some into a struct",
+            method.args.len()
+        );
         errors.at(arg.name.span, message);
     }
 }

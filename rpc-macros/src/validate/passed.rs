@@ -68,12 +68,20 @@ const NESTED: &str = "a borrow inside another type cannot be lent from the wire;
 pub(super) fn shapeless(ty: &Type, what: &str, errors: &mut Errors) -> Option<()> {
     let message = match ty {
         Type::ImplTrait(_) => format!("an {what} needs one concrete type; write it instead of `impl …`"),
-        Type::TraitObject(_) => format!("an {what} cannot be a `dyn` trait: its type does not go with it; write a concrete type, or an enum"),
-        Type::FnPtr(_) => format!("an {what} cannot be a function: code is not sent; send what it should do as an enum"),
-        Type::Ptr(_) => format!("an {what} cannot be a raw pointer: memory is not shared between nodes; send the value"),
+        Type::TraitObject(_) => format!(
+            "an {what} cannot be a `dyn` trait: its type does not go with it; write a concrete type, or an enum"
+        ),
+        Type::FnPtr(_) => {
+            format!("an {what} cannot be a function: code is not sent; send what it should do as an enum")
+        }
+        Type::Ptr(_) => {
+            format!("an {what} cannot be a raw pointer: memory is not shared between nodes; send the value")
+        }
         Type::Never(_) => format!("an {what} cannot be `!`: no value of it exists; write another type"),
         Type::Infer(_) => format!("an {what} needs a type; write it instead of `_`"),
-        Type::Path(path) if path.qself.is_none() && path.path.segments.first().is_some_and(|first| first.ident == "Self") => {
+        Type::Path(path)
+            if path.qself.is_none() && path.path.segments.first().is_some_and(|first| first.ident == "Self") =>
+        {
             format!("an {what} cannot be `Self`: the provider stays on its node; write a concrete type")
         }
         _ => return None,

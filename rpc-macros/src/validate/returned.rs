@@ -9,8 +9,8 @@ use crate::passing::bare;
 
 /// Types that are no `Result` for certain.
 const NO_RESULT: &[&str] = &[
-    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize", "str",
-    "String", "Vec", "Option", "Box", "HashMap", "BTreeMap", "HashSet", "BTreeSet", "Arc",
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+    "usize", "str", "String", "Vec", "Option", "Box", "HashMap", "BTreeMap", "HashSet", "BTreeSet", "Arc",
 ];
 
 pub(super) fn check(sig: &Signature, errors: &mut Errors) {
@@ -21,11 +21,15 @@ pub(super) fn check(sig: &Signature, errors: &mut Errors) {
     match bare(ty) {
         // Reported with the missing `async`; after `async` it is one more thing to unwrap.
         Type::ImplTrait(_) if sig.asyncness.is_none() => {}
-        Type::ImplTrait(_) => errors.on(ty, "a reply needs one concrete type; write `Result<T, E>` instead of `impl …`"),
+        Type::ImplTrait(_) => {
+            errors.on(ty, "a reply needs one concrete type; write `Result<T, E>` instead of `impl …`");
+        }
         Type::Path(path) => {
             let first = path.path.segments.first();
-            if let Some(last) = path.path.segments.last().filter(|last| NO_RESULT.iter().any(|name| last.ident == name)) {
-                let whole = if last.arguments.is_empty() { last.ident.to_string() } else { format!("{}<…>", last.ident) };
+            if let Some(last) = path.path.segments.last().filter(|last| NO_RESULT.iter().any(|name| last.ident == name))
+            {
+                let whole =
+                    if last.arguments.is_empty() { last.ident.to_string() } else { format!("{}<…>", last.ident) };
                 errors.on(ty, wrapped(&whole));
             } else if path.qself.is_none() && first.is_some_and(|first| first.ident == "Self") {
                 errors.on(ty, "a reply cannot be `Self`: the provider stays on its node; write `Result<T, E>` with concrete types");
@@ -40,14 +44,17 @@ pub(super) fn check(sig: &Signature, errors: &mut Errors) {
 }
 
 fn wrapped(value: &str) -> String {
-    format!("any call can fail on its way; write `Result<{value}, E>`, where `E` is `RpcError` or an error of your own that is `From<RpcError>`")
+    format!(
+        "any call can fail on its way; write `Result<{value}, E>`, where `E` is `RpcError` or an error of your own that is `From<RpcError>`"
+    )
 }
 
 struct Walk<'a> {
     errors: &'a mut Errors,
 }
 
-const BORROWED: &str = "a reply is decoded where nothing it could borrow from remains; return the owned type, as `String` for `&str`";
+const BORROWED: &str =
+    "a reply is decoded where nothing it could borrow from remains; return the owned type, as `String` for `&str`";
 
 impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_type(&mut self, ty: &'ast Type) {

@@ -30,7 +30,8 @@ fn shape(item: &ItemTrait, errors: &mut Errors) {
         errors.on(token, "a service cannot be an `auto trait`; remove `auto`");
     }
     if !item.generics.params.is_empty() {
-        let message = "a service cannot be generic: it has one name on the wire; use concrete types, or write one trait per type";
+        let message =
+            "a service cannot be generic: it has one name on the wire; use concrete types, or write one trait per type";
         errors.on(&item.generics, message);
     }
     if let Some(clause) = &item.generics.where_clause {
@@ -46,7 +47,10 @@ fn supertraits(item: &ItemTrait, errors: &mut Errors) {
             }
             TypeParamBound::Trait(bound) if cannot_hold(&bound.path) => {
                 let name = bound.path.segments.last().map_or_else(String::new, |last| last.ident.to_string());
-                let message = format!("the generated client cannot be `{name}`; require it where the trait is used, as in `T: {} + {name}`", item.ident);
+                let message = format!(
+                    "the generated client cannot be `{name}`; require it where the trait is used, as in `T: {} + {name}`",
+                    item.ident
+                );
                 errors.on(bound, message);
             }
             TypeParamBound::Lifetime(lifetime) if lifetime.ident != "static" => {
@@ -59,7 +63,20 @@ fn supertraits(item: &ItemTrait, errors: &mut Errors) {
 
 /// Whether the supertrait is one that no client can have.
 pub(crate) fn cannot_hold(path: &Path) -> bool {
-    const IMPOSSIBLE: &[&str] = &["Copy", "Default", "PartialEq", "Eq", "PartialOrd", "Ord", "Hash", "Serialize", "Deserialize", "DeserializeOwned", "Display", "Error"];
+    const IMPOSSIBLE: &[&str] = &[
+        "Copy",
+        "Default",
+        "PartialEq",
+        "Eq",
+        "PartialOrd",
+        "Ord",
+        "Hash",
+        "Serialize",
+        "Deserialize",
+        "DeserializeOwned",
+        "Display",
+        "Error",
+    ];
     IMPOSSIBLE.iter().any(|name| ends_in(path, name))
 }
 
@@ -72,7 +89,10 @@ fn stranger(member: &TraitItem, errors: &mut Errors) {
     match member {
         TraitItem::Fn(_) => {}
         TraitItem::Type(item) => {
-            let message = format!("a service cannot have associated types; write the concrete type where `{}` is used", item.ident);
+            let message = format!(
+                "a service cannot have associated types; write the concrete type where `{}` is used",
+                item.ident
+            );
             errors.at(item.type_token.span, message);
         }
         TraitItem::Const(item) => {
@@ -80,7 +100,10 @@ fn stranger(member: &TraitItem, errors: &mut Errors) {
             errors.at(item.const_token.span, message);
         }
         TraitItem::Macro(item) => {
-            errors.on(&item.mac.path, "macros in a service are not expanded when #[rpc_service] reads it; write the methods out");
+            errors.on(
+                &item.mac.path,
+                "macros in a service are not expanded when #[rpc_service] reads it; write the methods out",
+            );
         }
         other => errors.on(other, "a service can only have methods; remove this"),
     }
@@ -91,15 +114,14 @@ fn methods_differ(methods: &[Method], errors: &mut Errors) {
     let mut earlier: HashMap<&str, &Method> = HashMap::new();
     for method in methods {
         let name = method.name.value.as_str();
-        match earlier.insert(name, method) {
-            Some(first) if first.cfgs.is_empty() || method.cfgs.is_empty() => {
-                // Two methods of one name in Rust are the compiler's to report.
-                if first.item.sig.ident != method.item.sig.ident {
-                    let message = format!("another method is already called `{name}` on the wire; give this one another name with #[rpc(name = \"…\")]");
-                    errors.at(method.name.span, message);
-                }
-            }
-            _ => {}
+        let Some(first) = earlier.insert(name, method) else { continue };
+        let exclusive = !first.cfgs.is_empty() && !method.cfgs.is_empty();
+        // Two methods of one name in Rust are the compiler's to report.
+        if !exclusive && first.item.sig.ident != method.item.sig.ident {
+            let message = format!(
+                "another method is already called `{name}` on the wire; give this one another name with #[rpc(name = \"…\")]"
+            );
+            errors.at(method.name.span, message);
         }
     }
 }
