@@ -17,7 +17,7 @@ pub(crate) enum BadAddress {
     #[error("the address is longer than {MAX_ADDRESS} bytes")]
     TooLong,
     /// No URL at all.
-    #[error("that is no web address: {0}")]
+    #[error("that is no web address such as https://example.com/page: {0}")]
     NoAddress(url::ParseError),
     /// `javascript:`, `file:` and the like, which nobody should be sent to by a click.
     #[error("only http and https addresses can be shortened")]

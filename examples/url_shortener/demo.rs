@@ -67,11 +67,10 @@ async fn check(addresses: &[String], urls: &[String], json: bool) -> Result<Exit
     let started = Instant::now();
     let loaded = load(addresses, urls).await?;
     let took = started.elapsed();
-    loaded.wrong.iter().take(WRONG_SHOWN).for_each(|wrong| eprintln!("wrong: {wrong}"));
-    let all_right = loaded.wrong.is_empty();
     let report = Report::gather(addresses, urls.len(), loaded, took).await?;
+    report.mistakes().iter().take(WRONG_SHOWN).for_each(|wrong| eprintln!("wrong: {wrong}"));
     println!("{}", if json { report.json()? } else { report.table() });
-    Ok(if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.mistakes().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Waits for the signal. Nodes that end before it are told of; the others serve on.

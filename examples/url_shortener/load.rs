@@ -1,5 +1,6 @@
 //! Asks the nodes as their visitors would: shortens every address through one node, and follows it through another.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -18,6 +19,8 @@ const REQUEST_TIME: Duration = Duration::from_secs(15);
 
 /// What came of it.
 pub(crate) struct Loaded {
+    /// Different codes given.
+    pub(crate) codes: usize,
     /// Addresses whose short address led back to them.
     pub(crate) read_back: usize,
     /// What was wrong with the others, a sentence each.
@@ -41,7 +44,9 @@ pub(crate) async fn load(nodes: &[String], urls: &[String]) -> Result<Loaded, Fa
     let followed: Vec<_> = follows.collect().await;
     bar.finish_and_clear();
 
-    let mut loaded = Loaded { read_back: 0, wrong: Vec::new(), times: vec![Vec::new(); nodes.len()] };
+    let codes: HashSet<_> = added.iter().filter_map(|added| added.result.as_ref().ok()).collect();
+    let mut loaded =
+        Loaded { codes: codes.len(), read_back: 0, wrong: Vec::new(), times: vec![Vec::new(); nodes.len()] };
     let answers = added.iter().map(|added| &added.answered).chain(followed.iter().map(|followed| &followed.answered));
     for Answered { node, took } in answers {
         loaded.times[*node].push(*took);

@@ -21,6 +21,8 @@ pub(crate) struct Report {
     stored: u64,
     read_back: usize,
     wrong: usize,
+    #[serde(skip)]
+    mistakes: Vec<String>,
     local_calls: u64,
     remote_calls: u64,
     seconds: f64,
@@ -91,16 +93,28 @@ impl Report {
             nodes.push(NodeReport::new(address, &view, &times));
         }
         let store: UrlStoreClient = Wherever::connect(addresses).await?.client();
+        let stored = store.count().await?;
+        let mut mistakes = loaded.wrong;
+        // A folder kept from earlier may hold more than was added now, never less.
+        if stored < loaded.codes as u64 {
+            mistakes.push(format!("the nodes keep {stored} addresses, though {} were added", loaded.codes));
+        }
         Ok(Self {
             urls,
-            stored: store.count().await?,
+            stored,
             read_back: loaded.read_back,
-            wrong: loaded.wrong.len(),
+            wrong: mistakes.len(),
+            mistakes,
             local_calls: nodes.iter().map(|node| node.local_calls).sum(),
             remote_calls: nodes.iter().map(|node| node.remote_calls).sum(),
             seconds: rounded(took.as_secs_f64()),
             nodes,
         })
+    }
+
+    /// What was wrong, a sentence each.
+    pub(crate) fn mistakes(&self) -> &[String] {
+        &self.mistakes
     }
 
     /// As one line.
