@@ -46,7 +46,7 @@ pub(crate) fn service(service: &Service) -> TokenStream {
         #shim_trait
         #client
         #(#cfgs)*
-        #[allow(deprecated, non_snake_case, non_upper_case_globals)]
+        #[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
         const _: () = {
             #descriptors
             #shim_impl
@@ -88,8 +88,9 @@ impl<'a> Cx<'a> {
     /// The expansions of all methods, each under its method's conditions.
     fn methods<T: ToTokens>(&self, expand: impl Fn(&Method) -> T) -> TokenStream {
         let expanded = self.service.methods.iter().map(|method| {
-            let cfgs = &method.cfgs;
-            let tokens = expand(method);
+            let tokens = expand(method).into_token_stream();
+            // A condition before nothing would fall upon what follows.
+            let cfgs = method.cfgs.iter().filter(|_| !tokens.is_empty());
             quote!(#(#cfgs)* #tokens)
         });
         expanded.collect()

@@ -25,10 +25,10 @@ pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
         #[allow(dead_code, non_camel_case_types)]
         #vis struct #client(#private::Client<dyn #shim>);
 
+        #inherent
+
         #(#cfgs)*
-        #[allow(deprecated)]
         const _: () = {
-            #inherent
             #traits
         };
     }
@@ -36,8 +36,10 @@ pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
 
 fn inherent(cx: &Cx<'_>) -> TokenStream {
     let Cx { krate, private, client, trait_, .. } = cx;
+    let cfgs = &cx.service.cfgs;
     quote! {
-        #[allow(dead_code)]
+        #(#cfgs)*
+        #[allow(dead_code, deprecated)]
         impl #client {
             /// A client backed by the cluster: each call goes to the node that its key or its routing picks.
             #[must_use]

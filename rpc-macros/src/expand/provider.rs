@@ -31,7 +31,7 @@ pub(crate) fn expand(provider: &Provider) -> TokenStream {
         #item
 
         #(#cfgs)*
-        #[allow(deprecated)]
+        #[allow(deprecated, unused_qualifications)]
         const _: () = {
             #build
 

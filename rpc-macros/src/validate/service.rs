@@ -114,17 +114,14 @@ fn methods_differ(methods: &[Method], errors: &mut Errors) {
     let mut earlier: HashMap<&str, &Method> = HashMap::new();
     for method in methods {
         let name = method.name.value.as_str();
-        match earlier.insert(name, method) {
-            Some(first) if first.cfgs.is_empty() || method.cfgs.is_empty() => {
-                // Two methods of one name in Rust are the compiler's to report.
-                if first.item.sig.ident != method.item.sig.ident {
-                    let message = format!(
-                        "another method is already called `{name}` on the wire; give this one another name with #[rpc(name = \"…\")]"
-                    );
-                    errors.at(method.name.span, message);
-                }
-            }
-            _ => {}
+        let Some(first) = earlier.insert(name, method) else { continue };
+        let exclusive = !first.cfgs.is_empty() && !method.cfgs.is_empty();
+        // Two methods of one name in Rust are the compiler's to report.
+        if !exclusive && first.item.sig.ident != method.item.sig.ident {
+            let message = format!(
+                "another method is already called `{name}` on the wire; give this one another name with #[rpc(name = \"…\")]"
+            );
+            errors.at(method.name.span, message);
         }
     }
 }

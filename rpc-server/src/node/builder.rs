@@ -187,9 +187,8 @@ impl NodeBuilder {
     pub fn build(self) -> Result<Node, StartError> {
         let mut problems = Vec::new();
         let address = self.checked_address(&mut problems);
-        let catalogue = keep(Catalogue::linked().map_err(same_names), &mut problems);
         let fixed = address.as_ref().and_then(|address| keep(self.cluster(address), &mut problems));
-        let (Some(address), Some(catalogue), Some(fixed)) = (address, catalogue, fixed) else {
+        let (Some(address), Some(fixed)) = (address, fixed) else {
             return Err(StartError::of(problems));
         };
         let here = Here::new(NodeId::new(address.as_str()), groups(&fixed, &address), self.settings);
@@ -198,7 +197,9 @@ impl NodeBuilder {
         let client_side = self.layers.into_iter().fold(client_side, WhereverBuilder::layer);
         let wherever = client_side.build().map_err(|error| StartError::of(vec![Problem::Client(error)]))?;
         let providers = self.providers.resolve(&wherever, &self.values).map_err(StartError::of)?;
-        here.provide(Registry::new(providers));
+        let registry = Registry::new(providers);
+        let catalogue = Catalogue::linked(&registry).map_err(|doubled| StartError::of(same_names(doubled)))?;
+        here.provide(registry);
         let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
         let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         let doorman = Doorman { origins: self.origins, hosts: self.hosts, is_loopback };
