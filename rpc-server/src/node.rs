@@ -104,7 +104,7 @@ impl Node {
     ///
     /// # Errors
     /// When the listener cannot be set up.
-    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
         self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
     }
 
@@ -113,11 +113,12 @@ impl Node {
     /// # Errors
     /// When the listener cannot be set up.
     pub async fn serve_with_shutdown(
-        &self,
+        self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Drained> {
-        self.serve_router(listener, http::router_alone(self.clone()), shutdown).await
+        let router = http::router_alone(self.clone());
+        self.serve_router(listener, router, shutdown).await
     }
 
     /// Serves a program's own router, into which [`router`](Self::router) was merged, until `shutdown` is ready; then refuses
@@ -126,7 +127,7 @@ impl Node {
     /// # Errors
     /// When the listener cannot be set up.
     pub async fn serve_router(
-        &self,
+        self,
         listener: TcpListener,
         router: Router,
         shutdown: impl Future<Output = ()> + Send + 'static,

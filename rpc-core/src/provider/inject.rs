@@ -87,9 +87,11 @@ impl Fields<'_> {
     }
 
     /// The value for an unmarked field; `None`, remembered as missing, if none of its type was given. A field of the type
-    /// [`Wherever`] gets the node's own.
+    /// [`Wherever`] gets the node's own, one of the type [`NodeId`](crate::NodeId) the node's name.
     pub fn value<T: Clone + Send + Sync + 'static>(&mut self, field: &'static str) -> Option<T> {
-        let own = (self.injector.wherever as &dyn Any).downcast_ref::<T>();
+        let wherever = self.injector.wherever;
+        let own = (wherever as &dyn Any).downcast_ref::<T>();
+        let own = own.or_else(|| (&wherever.here()?.id as &dyn Any).downcast_ref::<T>());
         let value = self.injector.values.get::<T>().or_else(|| own.cloned());
         if value.is_none() {
             self.missing.push(Missing { field, type_name: type_name::<T>() });

@@ -3,7 +3,6 @@
 import json
 import sys
 
-from jsonrpclib.config import Config
 from jsonrpclib.jsonrpc import AppError, MultiCall, ProtocolError, ServerProxy
 
 
@@ -32,9 +31,7 @@ def batch(server, config):
 
 
 def report(url):
-    # The library's own default is an older content type.
-    config = Config(content_type="application/json")
-    server = ServerProxy(url, config=config)
+    server = ServerProxy(url)
     return {
         "by_position": server.Echo.add(2, 3),
         "by_name": server.Echo.add(b=3, a=2),
