@@ -73,6 +73,6 @@ async fn run_node(args: &NodeArgs) -> Result<(), Box<dyn Error>> {
         }
     };
     let drained = node.serve_with_shutdown(listener, shutdown).await?;
-    println!("node {} ended; {} connections were cut", node.id(), drained.cut);
+    println!("node {} ended; {} connections were cut", args.listen, drained.cut);
     Ok(())
 }
