@@ -5,6 +5,7 @@ mod client;
 mod descriptors;
 mod dispatch;
 pub(crate) mod inject;
+mod located;
 pub(crate) mod provider;
 mod shim;
 mod stub;
@@ -13,6 +14,7 @@ mod trait_;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Path;
+use syn::spanned::Spanned as _;
 
 pub(crate) use stub::stub;
 
@@ -103,7 +105,8 @@ impl<'a> Cx<'a> {
             [] => None,
             [part] => {
                 let component = component(part);
-                Some(quote!(#private::slot_of(&#component)))
+                let slot = quote!(#private::slot_of(&#component));
+                Some(if part.field.is_some() { slot } else { located::located(slot, part.arg.ty.span()) })
             }
             parts => {
                 let components = parts.iter().map(component);

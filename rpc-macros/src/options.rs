@@ -69,9 +69,12 @@ pub(crate) fn words(tokens: TokenStream, errors: &mut Errors) -> Vec<Word> {
 /// The fault of a word that is none of `known`; `owner` is what has options, in a sentence.
 pub(crate) fn unknown(word: &Ident, owner: &str, known: &[&str]) -> syn::Error {
     let written = word.to_string();
-    let meant = names::nearest(&written, known).map_or_else(String::new, |name| format!(", did you mean `{name}`?"));
     let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    syn::Error::new(word.span(), format!("unknown option `{written}`{meant}; {owner}: {list}"))
+    let message = match names::nearest(&written, known) {
+        Some(name) => format!("unknown option `{written}`, did you mean `{name}`? ({owner}: {list})"),
+        None => format!("unknown option `{written}`; {owner}: {list}"),
+    };
+    syn::Error::new(word.span(), message)
 }
 
 impl Word {

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use syn::visit_mut::VisitMut;
 use syn::{FnArg, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type, parse_quote};
 
 use super::{Cx, client, trait_};
@@ -69,6 +70,7 @@ fn cleaned(cx: &Cx<'_>, whole: bool) -> TokenStream {
 /// Takes off what the compiler would complain about too.
 fn clean(function: &mut TraitItemFn) {
     let bodiless = function.default.is_none();
+    NoNever.visit_signature_mut(&mut function.sig);
     function.sig.constness = None;
     function.sig.variadic = None;
     for input in &mut function.sig.inputs {
@@ -79,6 +81,18 @@ fn clean(function: &mut TraitItemFn) {
             FnArg::Receiver(receiver) if bodiless => receiver.mutability = None,
             _ => {}
         }
+    }
+}
+
+/// `!` in a signature is the compiler's to refuse as well.
+struct NoNever;
+
+impl VisitMut for NoNever {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::Never(_) = ty {
+            *ty = parse_quote!(());
+        }
+        syn::visit_mut::visit_type_mut(self, ty);
     }
 }
 
