@@ -10,16 +10,12 @@ pub(super) fn located(tokens: TokenStream, place: Span) -> TokenStream {
 }
 
 fn at(token: TokenTree, place: Span) -> TokenTree {
-    let span = place.resolved_at(Span::call_site());
     let mut token = match token {
         TokenTree::Group(group) => Group::new(group.delimiter(), located(group.stream(), place)).into(),
-        TokenTree::Ident(mut ident) => {
-            // A user's type keeps the meaning it has where it was written.
-            ident.set_span(place.resolved_at(ident.span()));
-            return ident.into();
-        }
+        // Only where it was written does this mean the crate that it does.
+        TokenTree::Ident(ident) if ident == "$crate" => return ident.into(),
         other => other,
     };
-    token.set_span(span);
+    token.set_span(place.resolved_at(Span::call_site()));
     token
 }
