@@ -22,7 +22,7 @@ use crate::model::{KeyPart, Method, Service};
 use crate::names;
 
 /// An annotated trait without mistakes. Expands to:
-/// ```ignore
+/// ```text
 /// pub trait UrlStore: Send + Sync + 'static { … }    // trait_
 /// pub trait __UrlStoreShim { … }                     // shim: its object-safe twin
 /// pub struct UrlStoreClient(…);                      // client

@@ -11,7 +11,7 @@ use crate::model::Method;
 use crate::names;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// impl UrlStore for UrlStoreClient {
 ///     fn get(&self, __a0: &str) -> impl Future<Output = Result<Url, StoreError>> + Send {
 ///         async move {

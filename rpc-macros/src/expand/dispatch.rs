@@ -10,7 +10,7 @@ use crate::model::{Argument, Method, Passing};
 use crate::names;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// impl Service for dyn __UrlStoreShim {
 ///     fn descriptor() -> &'static ServiceDescriptor { &__SERVICE }
 ///     fn dispatch(self: Arc<Self>, call: Incoming) -> BoxFuture<'static, Result<Reply, RpcError>> {

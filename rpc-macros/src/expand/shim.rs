@@ -8,7 +8,7 @@ use crate::model::Method;
 use crate::{lifetimes, names};
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// #[doc(hidden)]
 /// pub trait __UrlStoreShim: Send + Sync + 'static {
 ///     fn __wherever_get<'w>(&'w self, __a0: &'w str) -> BoxFuture<'w, Result<Url, StoreError>>;
@@ -33,7 +33,7 @@ pub(super) fn declaration(cx: &Cx<'_>) -> TokenStream {
 }
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// impl<__Provider: UrlStore> __UrlStoreShim for __Provider {
 ///     fn __wherever_get<'w>(&'w self, __a0: &'w str) -> BoxFuture<'w, Result<Url, StoreError>> {
 ///         Box::pin(<__Provider as UrlStore>::get(self, __a0))

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::visit_mut::VisitMut;
-use syn::{FnArg, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type, parse_quote};
+use syn::{FnArg, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote};
 
 use super::{Cx, client, trait_};
 use crate::model::Service;
@@ -43,7 +43,7 @@ fn is_whole(item: &ItemTrait) -> bool {
 /// Whether a supertrait is none that the client has.
 fn unfulfillable(item: &ItemTrait) -> bool {
     item.supertraits.iter().any(|bound| match bound {
-        syn::TypeParamBound::Trait(bound) => crate::validate::service::cannot_hold(&bound.path),
+        TypeParamBound::Trait(bound) => crate::validate::service::cannot_hold(&bound.path),
         _ => false,
     })
 }
@@ -51,6 +51,8 @@ fn unfulfillable(item: &ItemTrait) -> bool {
 fn cleaned(cx: &Cx<'_>, whole: bool) -> TokenStream {
     let mut item = cx.service.item.clone();
     item.modifiers = Default::default();
+    let supertraits = std::mem::take(&mut item.supertraits);
+    item.supertraits = supertraits.into_iter().filter(|bound| !is_relaxed(bound)).collect();
     item.attrs.push(parse_quote!(#[allow(async_fn_in_trait, clippy::all)]));
     for member in &mut item.items {
         if let TraitItem::Fn(function) = member {
@@ -65,6 +67,11 @@ fn cleaned(cx: &Cx<'_>, whole: bool) -> TokenStream {
         item.items.extend(trait_::ours(cx));
     }
     item.into_token_stream()
+}
+
+/// `?Sized`, which the compiler refuses here as well.
+fn is_relaxed(bound: &TypeParamBound) -> bool {
+    matches!(bound, TypeParamBound::Trait(bound) if bound.maybe.is_some())
 }
 
 /// Takes off what the compiler would complain about too.
