@@ -24,6 +24,7 @@ trait Store: ::core::marker::Send + ::core::marker::Sync + 'static {
 }
 #[doc(hidden)]
 #[allow(deprecated, non_camel_case_types, non_snake_case, private_interfaces)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
 trait __StoreShim: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn __wherever_ping<'w>(
         &'w self,
@@ -88,6 +89,11 @@ const _: () = {
     }
 };
 #[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    clippy::needless_arbitrary_self_type,
+    clippy::too_many_arguments,
+    clippy::type_complexity
+)]
 const _: () = {
     static __METHOD_ping: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",

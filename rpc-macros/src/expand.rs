@@ -49,6 +49,7 @@ pub(crate) fn service(service: &Service) -> TokenStream {
         #client
         #(#cfgs)*
         #[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+        #[allow(clippy::needless_arbitrary_self_type, clippy::too_many_arguments, clippy::type_complexity)]
         const _: () = {
             #descriptors
             #shim_impl

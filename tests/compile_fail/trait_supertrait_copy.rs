@@ -2,7 +2,7 @@
 use wherever::{RpcError, rpc_service};
 
 #[rpc_service]
-trait Store: Copy + Default {
+trait Store: Copy {
     async fn put(&self, code: String) -> Result<(), RpcError>;
 }
 

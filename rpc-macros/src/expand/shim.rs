@@ -26,6 +26,7 @@ pub(super) fn declaration(cx: &Cx<'_>) -> TokenStream {
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(deprecated, non_camel_case_types, non_snake_case, private_interfaces)]
+        #[allow(clippy::too_many_arguments, clippy::type_complexity)]
         #vis trait #shim: ::core::marker::Send + ::core::marker::Sync + 'static {
             #methods
         }

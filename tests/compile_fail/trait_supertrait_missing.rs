@@ -1,8 +1,12 @@
-//! A trait that ends.
+//! A supertrait that this client does not have.
 use wherever::{RpcError, rpc_service};
 
+trait Named {
+    fn name(&self) -> String;
+}
+
 #[rpc_service]
-trait Store: 'static + ?Sized {
+trait Store: Named {
     async fn put(&self, code: String) -> Result<(), RpcError>;
 }
 
