@@ -22,5 +22,8 @@ pub use rpc_server::node::{Node, NodeBuilder, Problem, StartError};
 
 pub use rpc_server::testing;
 
+/// The cluster as a node tells it: nodes, slots, services, counts.
+pub use rpc_core::cluster::view;
+
 #[doc(hidden)]
 pub use rpc_core::private as __private;

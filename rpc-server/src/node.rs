@@ -146,6 +146,11 @@ impl Node {
         self.here().leave();
     }
 
+    /// Whether the node is on its way out.
+    pub fn is_leaving(&self) -> bool {
+        self.here().is_leaving()
+    }
+
     /// Leaves, and waits for the calls in flight from the network, also those whose connection is lost, up to the drain time.
     ///
     /// # Cancel safety

@@ -2,4 +2,4 @@
 
 mod cluster;
 
-pub use cluster::{Cluster, ClusterBuilder, TestNode};
+pub use cluster::{Cluster, ClusterBuilder, ProvidingNode, TestNode};

@@ -39,6 +39,9 @@ impl Caller for Router {
 impl Router {
     /// Tries until there is an answer or a final error, in no case beyond the deadline.
     async fn call_one(&self, mut call: Call) -> Result<Reply, RpcError> {
+        if call.deadline.has_passed() {
+            return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call was sent"));
+        }
         let group = self.0.groups.get(call.method.group);
         let mut retry = Retry::new(call.method.repeatable());
         let mut avoid: Vec<NodeId> = Vec::new();

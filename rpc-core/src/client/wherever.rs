@@ -14,6 +14,8 @@ use crate::cluster::NodeInfo;
 use crate::cluster::view::{CountsView, is_dialable};
 use crate::error::{Kind, RpcError};
 use crate::provider::here::{Here, Settings};
+use crate::provider::inject::Values;
+use crate::provider::{Inject, InjectError, Injector};
 use crate::route::balance::Balance;
 use crate::route::group::{Group, Groups};
 use crate::service::{Balancing, MethodDescriptor, Routing};
@@ -89,6 +91,14 @@ impl Wherever {
     /// A client of the type `C`.
     pub fn client<C: ServiceClient>(&self) -> C {
         C::from_client(Client::new(self))
+    }
+
+    /// Builds a struct of the program's whose fields are all clients, or this.
+    ///
+    /// # Errors
+    /// [`InjectError`] naming the fields of other types: values are given to a node's builder only.
+    pub fn inject<T: Inject>(&self) -> Result<T, InjectError> {
+        T::inject(&Injector::new(self, &Values::default()))
     }
 
     /// The nodes of the group `group`, as far as known.

@@ -86,9 +86,11 @@ impl Fields<'_> {
         C::from_client(crate::client::Client::new(self.injector.wherever))
     }
 
-    /// The value for an unmarked field; `None`, remembered as missing, if none of its type was given.
+    /// The value for an unmarked field; `None`, remembered as missing, if none of its type was given. A field of the type
+    /// [`Wherever`] gets the node's own.
     pub fn value<T: Clone + Send + Sync + 'static>(&mut self, field: &'static str) -> Option<T> {
-        let value = self.injector.values.get::<T>();
+        let own = (self.injector.wherever as &dyn Any).downcast_ref::<T>();
+        let value = self.injector.values.get::<T>().or_else(|| own.cloned());
         if value.is_none() {
             self.missing.push(Missing { field, type_name: type_name::<T>() });
         }

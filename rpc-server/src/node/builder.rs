@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::NodeId;
-use rpc_core::client::ServiceClient;
 use rpc_core::client::wherever::{Layer, WhereverBuilder};
+use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
 use rpc_core::provider::here::Settings;
 use rpc_core::provider::inject::Values;
-use rpc_core::provider::{Here, Injector, Registry, Service};
+use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
 use rpc_core::transport::http::HttpSettings;
 use tokio::net::TcpListener;
@@ -82,7 +82,17 @@ impl NodeBuilder {
     /// A provider: a value of a type marked `#[rpc_provider]`, for every service it is marked for, or anything else as
     /// `YourServiceClient::provider(value)`. It goes before a linked one.
     pub fn provide<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.providers.give(value);
+        self.providers.give(move |_| value);
+        self
+    }
+
+    /// A provider made when the node is built, from clients of the same cluster: `|wherever| Shop { stock: wherever.client() }`.
+    /// Otherwise as [`provide`](Self::provide).
+    pub fn provide_with<T: Send + Sync + 'static>(
+        mut self,
+        make: impl FnOnce(&Wherever) -> T + Send + 'static,
+    ) -> Self {
+        self.providers.give(make);
         self
     }
 
@@ -176,9 +186,8 @@ impl NodeBuilder {
     pub fn build(self) -> Result<Node, StartError> {
         let mut problems = Vec::new();
         let address = self.checked_address(&mut problems);
-        let catalogue = keep(Catalogue::linked().map_err(same_names), &mut problems);
         let fixed = address.as_ref().and_then(|address| keep(self.cluster(address), &mut problems));
-        let (Some(address), Some(catalogue), Some(fixed)) = (address, catalogue, fixed) else {
+        let (Some(address), Some(fixed)) = (address, fixed) else {
             return Err(StartError::of(problems));
         };
         let here = Here::new(NodeId::new(address.as_str()), groups(&fixed, &address), self.settings);
@@ -186,8 +195,10 @@ impl NodeBuilder {
             WhereverBuilder::inside(here.clone(), fixed.cluster_id()).http(self.http).force_remote(self.force_remote);
         let client_side = self.layers.into_iter().fold(client_side, WhereverBuilder::layer);
         let wherever = client_side.build().map_err(|error| StartError::of(vec![Problem::Client(error)]))?;
-        let providers = self.providers.resolve(&Injector::new(&wherever, &self.values)).map_err(StartError::of)?;
-        here.provide(Registry::new(providers));
+        let providers = self.providers.resolve(&wherever, &self.values).map_err(StartError::of)?;
+        let registry = Registry::new(providers);
+        let catalogue = Catalogue::linked(&registry).map_err(|doubled| StartError::of(same_names(doubled)))?;
+        here.provide(registry);
         let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
         let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         let doorman = Doorman { origins: self.origins, hosts: self.hosts, is_loopback };

@@ -4,6 +4,8 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use rpc_core::client::Wherever;
+use rpc_core::provider::inject::Values;
 use rpc_core::provider::{Injector, LinkedProvider, Provider, linked_providers};
 
 use super::problem::Problem;
@@ -11,11 +13,14 @@ use super::problem::Problem;
 /// The providers as the builder has collected them.
 #[derive(Default)]
 pub(super) struct Providers {
-    given: Vec<Given>,
+    given: Vec<Giving>,
     excluded: HashSet<TypeId>,
     expected: Vec<&'static str>,
     only_given: bool,
 }
+
+/// Makes a given value once the node's client side exists.
+type Giving = Box<dyn FnOnce(&Wherever) -> Given + Send>;
 
 /// A value given to the builder, whose services are looked up at the start.
 struct Given {
@@ -25,8 +30,9 @@ struct Given {
 }
 
 impl Providers {
-    pub(super) fn give<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.given.push(Given { value: Arc::new(value), type_id: TypeId::of::<T>(), type_name: type_name::<T>() });
+    pub(super) fn give<T: Send + Sync + 'static>(&mut self, make: impl FnOnce(&Wherever) -> T + Send + 'static) {
+        let given = |value| Given { value: Arc::new(value), type_id: TypeId::of::<T>(), type_name: type_name::<T>() };
+        self.given.push(Box::new(move |wherever| given(make(wherever))));
     }
 
     pub(super) fn exclude(&mut self, type_id: TypeId) {
@@ -42,10 +48,12 @@ impl Providers {
     }
 
     /// The node's providers, or all that is wrong with them.
-    pub(super) fn resolve(self, injector: &Injector<'_>) -> Result<Vec<Provider>, Vec<Problem>> {
+    pub(super) fn resolve(mut self, wherever: &Wherever, values: &Values) -> Result<Vec<Provider>, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut providers = HashMap::new();
-        for provider in self.given.iter().flat_map(|given| given.providers(&mut problems)).collect::<Vec<_>>() {
+        let injector = &Injector::new(wherever, values);
+        let given: Vec<Given> = self.given.drain(..).map(|give| give(wherever)).collect();
+        for provider in given.iter().flat_map(|given| given.providers(&mut problems)).collect::<Vec<_>>() {
             let service = provider.descriptor().name;
             if providers.insert(service, provider).is_some() {
                 problems.push(Problem::GivenTwice(service));

@@ -31,6 +31,28 @@ pub struct TestNode {
     pub address: SocketAddr,
 }
 
+/// A node whose providers are being made: a [`TestNode`] that can give clients.
+#[derive(Clone, Debug)]
+pub struct ProvidingNode {
+    node: TestNode,
+    wherever: Wherever,
+}
+
+impl ProvidingNode {
+    /// A client on this node, for a provider that calls on.
+    pub fn client<C: ServiceClient>(&self) -> C {
+        self.wherever.client()
+    }
+}
+
+impl std::ops::Deref for ProvidingNode {
+    type Target = TestNode;
+
+    fn deref(&self) -> &TestNode {
+        &self.node
+    }
+}
+
 /// Nodes of one program, talking over real sockets. Dropping it cuts them all.
 ///
 /// ```no_run
@@ -123,9 +145,17 @@ impl Drop for Cluster {
 }
 
 impl ClusterBuilder {
-    /// Makes each node's provider; called once per node, and again for each call of this method.
-    pub fn provide_with<T: Send + Sync + 'static>(self, make: impl Fn(&TestNode) -> T + Send + Sync + 'static) -> Self {
-        self.configure(move |builder, node| builder.provide(make(node)))
+    /// Makes each node's provider; called once per node. Call this once for each service.
+    pub fn provide_with<T, F>(self, make: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn(&ProvidingNode) -> T + Send + Sync + 'static,
+    {
+        let make = Arc::new(make);
+        self.configure(move |builder, node| {
+            let (make, node) = (make.clone(), node.clone());
+            builder.provide_with(move |wherever| make(&ProvidingNode { node, wherever: wherever.clone() }))
+        })
     }
 
     /// Changes each node's builder.
