@@ -91,6 +91,13 @@ impl RpcError {
         &self.0.record
     }
 
+    /// The same error in other words.
+    #[must_use]
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.0.record.message = bounded(message);
+        self
+    }
+
     /// The same error with another outcome.
     #[must_use]
     pub fn with_executed(mut self, executed: Executed) -> Self {
