@@ -18,7 +18,7 @@ def error_of(call):
     raise AssertionError("no error")
 
 
-def batch(server, config):
+def batch(server):
     """Four calls, one of them a notification; the others' replies come in order."""
     calls = MultiCall(server, config)
     calls.Echo.add(1, 2)
@@ -38,7 +38,7 @@ def report(url):
         "list": server.Echo.concat(["wher", "é", "ver"]),
         "value": server.Echo.echo({"text": 'é"\n', "list": [1, -2.5, None, True], "empty": {}}),
         "node": server.Echo.whoami(),
-        "batch": batch(server, config),
+        "batch": batch(server),
         "failure": error_of(lambda: server.Echo.fail(code=7)),
         "unknown_method": error_of(lambda: server.Echo.nothing())["code"],
         "unknown_service": error_of(lambda: server.Nothing.add(2, 3))["code"],
