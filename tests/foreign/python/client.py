@@ -20,7 +20,7 @@ def error_of(call):
 
 def batch(server):
     """Four calls, one of them a notification; the others' replies come in order."""
-    calls = MultiCall(server, config)
+    calls = MultiCall(server)
     calls.Echo.add(1, 2)
     calls._notify.Echo.add(3, 4)
     calls.Echo.concat(parts=["by ", "name"])
