@@ -159,5 +159,7 @@ impl<S: Service + ?Sized> Cluster<S> {
 
 /// What a call made at this point inherits: the path for its children.
 fn nested_path() -> Result<crate::call::Path, RpcError> {
-    Context::current().map_or_else(|| Ok(crate::call::Path::root()), |context| context.path_of_nested())
+    Context::with_current(|current| {
+        current.map_or_else(|| Ok(crate::call::Path::root()), |context| context.path_of_nested())
+    })
 }
