@@ -8,7 +8,6 @@ use axum::extract::{DefaultBodyLimit, Form, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use wherever::{Limits, Wherever};
@@ -63,10 +62,10 @@ impl Front {
     async fn cluster(&self) -> page::Cluster {
         let kept = self.shortener.store.count_by_node().await.map_or_else(|_| BTreeMap::new(), |kept| kept.replies);
         let group = self.wherever.group("default").view();
-        let nodes = group.nodes.into_iter().enumerate().map(|(position, node)| {
-            let runs = group.slots.iter().filter(|run| run.node == position);
-            let slots = runs.map(|run| run.last.get() - run.first.get() + 1).sum();
-            page::Node { address: node.address, slots, kept: kept.get(&node.id).copied() }
+        let nodes = group.nodes.iter().map(|node| page::Node {
+            address: node.address.clone(),
+            slots: group.slots_of(&node.id),
+            kept: kept.get(&node.id).copied(),
         });
         let counted = self.wherever.counted();
         page::Cluster {
@@ -101,24 +100,21 @@ async fn index(State(front): State<Front>) -> Response {
     html(StatusCode::OK, page::index(&front.shortener.config.public, &front.cluster().await))
 }
 
-/// Answers the short address: as a page to a browser, as a line of text to everything else.
+/// Answers the short address, or why there is none: as a page to a browser, as a line of text to everything else.
 async fn add(State(front): State<Front>, headers: HeaderMap, form: Result<Form<Add>, FormRejection>) -> Response {
-    let wants_page = wants_html(&headers);
-    let answer = |status, text: String| match wants_page {
-        true => html(status, page::added(status, &text)),
-        false => (status, format!("{text}\n")).into_response(),
-    };
-    let form = match form {
-        Ok(Form(form)) => form,
-        Err(FormRejection::FailedToDeserializeFormBody(bad)) => {
-            return answer(StatusCode::BAD_REQUEST, bad.body_text());
+    let (typed, outcome) = match form {
+        Ok(Form(Add { url })) => {
+            let added = front.shortener.add(&url).await.map_err(|error| (status_of_add(&error), error.to_string()));
+            (url, added)
         }
-        Err(other) => return answer(other.status(), other.body_text()),
+        Err(bad) => (String::new(), Err((bad.status(), bad.body_text()))),
     };
-    match front.shortener.add(&form.url).await {
-        Ok(short) => answer(StatusCode::OK, short),
-        Err(AddError::Address(bad)) => answer(StatusCode::BAD_REQUEST, bad.to_string()),
-        Err(AddError::Store(error)) => answer(status_of(&error), error.to_string()),
+    let wants_page = wants_html(&headers);
+    match outcome {
+        Ok(short) if wants_page => html(StatusCode::OK, page::added(typed.trim(), &short)),
+        Ok(short) => format!("{short}\n").into_response(),
+        Err((status, why)) if wants_page => html(status, page::refused(&typed, &why)),
+        Err((status, why)) => (status, format!("{why}\n")).into_response(),
     }
 }
 
@@ -137,6 +133,13 @@ async fn follow(State(front): State<Front>, Path(code): Path<String>) -> Respons
 
 fn not_found() -> Response {
     html(StatusCode::NOT_FOUND, page::failed("Nothing was ever shortened to this address."))
+}
+
+fn status_of_add(error: &AddError) -> StatusCode {
+    match error {
+        AddError::Address(_) => StatusCode::BAD_REQUEST,
+        AddError::Store(error) => status_of(error),
+    }
 }
 
 /// The status for an error that is not the visitor's mistake.

@@ -1,11 +1,11 @@
 //! What the demonstration found out, as a table for people and as a line of JSON for programs.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
-use serde::{Deserialize, Serialize};
-use wherever::Wherever;
+use serde::Serialize;
+use wherever::view::ClusterView;
+use wherever::{NodeId, Wherever};
 
 use crate::Failure;
 use crate::load::Loaded;
@@ -32,7 +32,7 @@ pub(crate) struct Report {
 /// One node: what it says of itself, and how long its answers took as their visitor saw it.
 #[derive(Serialize)]
 struct NodeReport {
-    id: String,
+    id: NodeId,
     address: String,
     slots: u32,
     local_calls: u64,
@@ -40,40 +40,6 @@ struct NodeReport {
     redirects: u64,
     p50_ms: f64,
     p99_ms: f64,
-}
-
-/// The part of `GET /wherever/cluster` that is needed here; PROTOCOL.md has all of it.
-#[derive(Deserialize)]
-struct View {
-    node: String,
-    groups: BTreeMap<String, Group>,
-    counts: Counts,
-}
-
-#[derive(Deserialize)]
-struct Group {
-    nodes: Vec<Member>,
-    slots: Vec<Run>,
-}
-
-#[derive(Deserialize)]
-struct Member {
-    id: String,
-}
-
-/// A run of slots of one node, the last one included.
-#[derive(Deserialize)]
-struct Run {
-    first: u32,
-    last: u32,
-    node: usize,
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    local: u64,
-    remote: u64,
-    redirects: u64,
 }
 
 impl Report {
@@ -88,7 +54,7 @@ impl Report {
         let mut nodes = Vec::new();
         for (address, mut times) in addresses.iter().zip(loaded.times) {
             let answer = client.get(format!("http://{address}/wherever/cluster")).send().await?.error_for_status()?;
-            let view: View = serde_json::from_slice(&answer.bytes().await?)?;
+            let view: ClusterView = serde_json::from_slice(&answer.bytes().await?)?;
             times.sort_unstable();
             nodes.push(NodeReport::new(address, &view, &times));
         }
@@ -143,16 +109,11 @@ impl Report {
 
 impl NodeReport {
     /// `times` ascend.
-    fn new(address: &str, view: &View, times: &[Duration]) -> Self {
-        let slots_of = |group: &Group| -> u32 {
-            let mine =
-                group.slots.iter().filter(|run| group.nodes.get(run.node).is_some_and(|node| node.id == view.node));
-            mine.map(|run| run.last - run.first + 1).sum()
-        };
+    fn new(address: &str, view: &ClusterView, times: &[Duration]) -> Self {
         Self {
             id: view.node.clone(),
             address: address.to_owned(),
-            slots: view.groups.get("default").map_or(0, slots_of),
+            slots: view.groups.get("default").map_or(0, |group| group.slots_of(&view.node)),
             local_calls: view.counts.local,
             remote_calls: view.counts.remote,
             redirects: view.counts.redirects,
