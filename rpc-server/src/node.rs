@@ -13,9 +13,9 @@ use axum::Router;
 use rpc_core::NodeId;
 use rpc_core::client::counts::Counts;
 use rpc_core::client::{ServiceClient, Wherever};
-use rpc_core::provider::inject::Values;
-use rpc_core::provider::{Here, Inject, InjectError, Injector};
-use rpc_core::transport::limits::CLIENT_IDLE;
+use rpc_core::inject::{Inject, InjectError, Injector, Values};
+use rpc_core::limits::CLIENT_IDLE;
+use rpc_core::provider::Here;
 use tokio::net::TcpListener;
 
 pub use builder::NodeBuilder;

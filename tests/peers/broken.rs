@@ -49,7 +49,7 @@ async fn a_black_hole_is_given_up_after_the_connect_timeout() {
     }
     let mut settings = HttpSettings::default();
     settings.connect_timeout = Duration::from_millis(100);
-    let builder = rpc_core::client::wherever::WhereverBuilder::connecting([address.to_string()]).unwrap();
+    let builder = rpc_core::client::WhereverBuilder::connecting([address.to_string()]).unwrap();
     let client: ProbeClient = builder.http(settings).build().unwrap().client();
     let error = timed(WAIT, client.write("k")).await;
     assert_eq!(error.executed(), Executed::No, "{error}");

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use pin_project_lite::pin_project;
 
 use super::{CallId, Deadline, Path};
-use crate::cluster::NodeId;
 use crate::error::RpcError;
-use crate::route::slot::Slot;
+use crate::node::NodeId;
 use crate::service::MethodDescriptor;
+use crate::slot::Slot;
 
 thread_local! {
     // A future is polled on one thread at a time, and the value is swapped in for the length of one poll only. Borrowed for a

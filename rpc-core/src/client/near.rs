@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::counts::Counts;
-use super::typed::MethodResult;
 use crate::call::context::ContextBuilder;
 use crate::call::deadline::DEFAULT_DEADLINE;
 use crate::call::{Context, Deadline, Path};
@@ -15,8 +14,8 @@ use crate::provider::guarded::{Authority, Guarded, joined};
 use crate::provider::here::Here;
 use crate::route::cells::Occupied;
 use crate::route::group::Group;
-use crate::route::slot::Slot;
-use crate::service::MethodDescriptor;
+use crate::service::{MethodDescriptor, MethodResult};
+use crate::slot::Slot;
 
 /// The authority over a local value: nobody else can own it.
 static LOCAL_VALUE: Authority = Authority::fixed();

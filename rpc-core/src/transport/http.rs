@@ -12,12 +12,13 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 
 use self::cancel::{Cancels, TakeBack};
-use super::{headers, limits};
+use super::headers;
 use crate::call::{Call, Caller, Reply};
-use crate::cluster::NodeInfo;
 use crate::cluster::view::ClusterView;
 use crate::codec::envelope;
 use crate::error::{Executed, Kind, RpcError};
+use crate::limits;
+use crate::node::NodeInfo;
 use crate::transport::peers::Transport;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

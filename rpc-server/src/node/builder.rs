@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::NodeId;
-use rpc_core::client::wherever::{Layer, WhereverBuilder};
+use rpc_core::client::{Layer, WhereverBuilder};
 use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
+use rpc_core::inject::Values;
 use rpc_core::provider::here::Settings;
-use rpc_core::provider::inject::Values;
 use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
 use rpc_core::transport::http::HttpSettings;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rpc_core::RpcError;
 use rpc_core::cluster::fixed::BadNodes;
-use rpc_core::provider::InjectError;
+use rpc_core::inject::InjectError;
 
 /// A node cannot start. Its `Debug` is its `Display`, since a `main` that returns it prints that.
 pub struct StartError {

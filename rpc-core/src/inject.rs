@@ -1,9 +1,13 @@
 //! Builds a program's structs from the node: clients for the fields marked `#[rpc_reference]`, given values for the others.
 
+mod linked;
+
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+
+pub use linked::{Build, LinkedProvider, linked_providers};
 
 use crate::client::{ServiceClient, Wherever};
 
@@ -14,6 +18,16 @@ pub trait Inject: Sized {
     /// # Errors
     /// [`InjectError`] naming every field for which no value was given.
     fn inject(injector: &Injector<'_>) -> Result<Self, InjectError>;
+}
+
+impl Wherever {
+    /// Builds a struct of the program's whose fields are all clients, or this.
+    ///
+    /// # Errors
+    /// [`InjectError`] naming the fields of other types: values are given to a node's builder only.
+    pub fn inject<T: Inject>(&self) -> Result<T, InjectError> {
+        T::inject(&Injector::new(self, &Values::default()))
+    }
 }
 
 /// Values by type, as given to `Node::builder().with(value)`.

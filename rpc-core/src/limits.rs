@@ -1,6 +1,9 @@
-//! The bounds of a message and of the waits for one, each with its reason.
+//! The bounds of messages, clusters and waits, each with its reason.
 
 use std::time::Duration;
+
+/// Most nodes a map can name over its life: the owner's index has 16 bits, and 0 stands for "nobody".
+pub const MAX_NODES: usize = 4096;
 
 /// Largest request or reply, in bytes: 4 MiB holds any sane argument and keeps 10,000 of them from filling a node at once.
 pub const MAX_MESSAGE: usize = 4 << 20;

@@ -3,7 +3,3 @@
 pub mod assign;
 pub mod fixed;
 pub mod view;
-
-mod node;
-
-pub use node::{NodeId, NodeInfo};
