@@ -72,7 +72,7 @@ async fn a_method_ends_when_its_caller_hangs_up() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_cancellations_racing_their_replies_leak_nothing() {
     const CALLS: u32 = 10_000;
     let watch = Arc::new(Watch::default());

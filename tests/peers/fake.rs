@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rpc_core::cluster::view::ClusterView;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -171,7 +171,8 @@ async fn serve(listener: TcpListener, stage: Arc<Stage>) {
     }
 }
 
-async fn converse(mut stream: TcpStream, stage: &Stage) -> io::Result<()> {
+async fn converse(stream: TcpStream, stage: &Stage) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
     loop {
         let asked = receive(&mut stream).await?;
         if asked.head.starts_with("GET /wherever/cluster ") {
@@ -189,7 +190,7 @@ async fn converse(mut stream: TcpStream, stage: &Stage) -> io::Result<()> {
         stage.seen.calls.fetch_add(1, Ordering::SeqCst);
         stage.seen.ids.lock().unwrap().push(asked.header("x-wherever-call").unwrap_or_default().to_owned());
         let script = stage.script.lock().unwrap().clone();
-        if !perform(script(&asked), &mut stream).await? {
+        if !perform(script(&asked), stream.get_mut()).await? {
             return Ok(());
         }
     }
@@ -225,7 +226,7 @@ async fn perform(deed: Deed, stream: &mut TcpStream) -> io::Result<bool> {
 }
 
 /// Reads one request with a `Content-Length`.
-async fn receive(stream: &mut TcpStream) -> io::Result<Asked> {
+async fn receive(stream: &mut BufReader<TcpStream>) -> io::Result<Asked> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);

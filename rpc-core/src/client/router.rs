@@ -40,16 +40,19 @@ impl Router {
         let group = self.0.groups.get(call.method.group);
         let mut retry = Retry::new(call.method.repeatable());
         let mut avoid: Vec<NodeId> = Vec::new();
+        // Retries earn nothing, or a storm of them would pay for itself.
+        let mut earns = true;
         loop {
             let (error, peer) = match self.place(&group, &mut call, &avoid) {
                 Err(error) => (error, None),
-                Ok(place) => match self.try_at(&place, call.clone()).await {
+                Ok(place) => match self.try_at(&place, call.clone(), earns).await {
                     Ok(reply) => return Ok(reply),
                     Err(error) => (error, place.peer()),
                 },
             };
             let is_news = self.heed(&group, &call, &error)?;
             let step = retry.after(&error, is_news, self.0.jitter());
+            earns = step == Step::Follow;
             let wait = match step {
                 Step::Fail => return Err(lost_way(error, &retry, &call)),
                 Step::Follow => {
@@ -118,12 +121,14 @@ impl Router {
         }
     }
 
-    async fn try_at(&self, place: &Place, call: Call) -> Result<Reply, RpcError> {
+    async fn try_at(&self, place: &Place, call: Call, earns: bool) -> Result<Reply, RpcError> {
         match place {
             Place::Here(here) => here.call(call).await,
             Place::Peer(peer) => {
                 self.0.counts.remote.add();
-                peer.budget.earn();
+                if earns {
+                    peer.budget.earn();
+                }
                 peer.call(call).await
             }
         }
