@@ -13,6 +13,7 @@ mod check;
 mod service;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
@@ -45,12 +46,17 @@ struct NodeArgs {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
-    match Cli::parse().command {
+    let ended = match Cli::parse().command {
         None => check::run().await,
         Some(Command::Node(args)) => run_node(&args).await,
+    };
+    if let Err(error) = ended {
+        eprintln!("echo: {error}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 /// Serves until a signal; then running calls finish and new ones are refused.
@@ -67,6 +73,6 @@ async fn run_node(args: &NodeArgs) -> Result<(), Box<dyn Error>> {
         }
     };
     let drained = node.serve_with_shutdown(listener, shutdown).await?;
-    println!("node {} ended: {drained:?}", node.id());
+    println!("node {} ended; {} connections were cut", args.listen, drained.cut);
     Ok(())
 }

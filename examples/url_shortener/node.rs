@@ -64,8 +64,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     };
     node.serve_router(listener, app, told).await?;
 
-    // The last reference to the file: without it the thread ends, after its last commit.
-    drop(node);
+    // With the node went the last reference to the file: its thread ends, after its last commit.
     if tokio::time::timeout(CLOSE_TIME, closed).await.is_err() {
         eprintln!("node {own}: the file was not closed in time; it will be checked at the next start");
     }

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use rpc_core::cluster::NodeId;
 use rpc_core::error::bounded;
-use rpc_core::route::slot::Slot;
+use rpc_core::node::NodeId;
+use rpc_core::slot::Slot;
 use rpc_core::{Executed, Kind, RpcError};
 use serde::Serialize;
 use serde_json::value::RawValue;

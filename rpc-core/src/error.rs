@@ -15,8 +15,8 @@ pub use kind::Kind;
 pub use record::ErrorRecord;
 pub use text::bounded;
 
-use crate::cluster::NodeId;
-use crate::route::slot::Slot;
+use crate::node::NodeId;
+use crate::slot::Slot;
 
 /// The failure of a call, as any node on its way saw it.
 ///
@@ -89,6 +89,13 @@ impl RpcError {
     /// The error without its source, as it travels.
     pub fn record(&self) -> &ErrorRecord {
         &self.0.record
+    }
+
+    /// The same error in other words.
+    #[must_use]
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.0.record.message = bounded(message);
+        self
     }
 
     /// The same error with another outcome.

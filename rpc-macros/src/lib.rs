@@ -16,6 +16,9 @@ mod provider;
 mod service;
 mod validate;
 
+#[cfg(test)]
+mod golden;
+
 use proc_macro::TokenStream;
 
 /// Turns a trait into a service: the trait's methods can be called on any node and run where their data lives.

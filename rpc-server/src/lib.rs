@@ -3,18 +3,24 @@
 //! Users depend on the crate `wherever`, which re-exports what they need. In the order in which a call arrives:
 //!
 //! - [`listener`]: the accept loop and its limits
-//! - [`http`]: the routes; a request's way from headers to reply
-//! - [`gateway`]: calls of clients that know no slot map
-//! - [`node`]: the builder, the start, the shutdown
+//! - `serve`: how a node serves and ends
+//! - `http`: the routes; a request's way from headers to reply
+//! - `gateway`: calls of clients that know no slot map
+//! - [`node`]: the node and its builder
+//! - `catalogue`: the services this program knows, by name
 //! - [`testing`]: whole clusters in one process, for users' tests and ours
 
 pub mod listener;
 
-pub mod http;
+mod serve;
 
-pub mod gateway;
+mod http;
+
+mod gateway;
 
 pub mod node;
+
+mod catalogue;
 
 pub mod testing;
 

@@ -1,29 +1,24 @@
-//! A node: what it is made of, and how it serves and ends.
+//! A node: what it is made of, and what it gives to the program around it.
 
 mod builder;
 mod problem;
 mod providers;
 mod view;
 
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
 
-use axum::Router;
 use rpc_core::NodeId;
 use rpc_core::client::counts::Counts;
 use rpc_core::client::{ServiceClient, Wherever};
-use rpc_core::provider::inject::Values;
-use rpc_core::provider::{Here, Inject, InjectError, Injector};
-use rpc_core::transport::limits::CLIENT_IDLE;
-use tokio::net::TcpListener;
+use rpc_core::inject::{Inject, InjectError, Injector, Values};
+use rpc_core::limits::CLIENT_IDLE;
+use rpc_core::provider::Here;
 
 pub use builder::NodeBuilder;
 pub use problem::{Problem, StartError};
 
-use crate::gateway::Catalogue;
-use crate::http;
-use crate::listener::{self, Drained, Limits};
+use crate::catalogue::Catalogue;
+use crate::listener::{self, Limits};
 
 const _: () = assert!(
     CLIENT_IDLE.as_secs() < listener::IDLE_TIME.as_secs(),
@@ -94,53 +89,6 @@ impl Node {
         T::inject(&Injector::new(self.wherever(), &self.0.values))
     }
 
-    /// `/rpc` and `/wherever/*`, without a fallback, to be merged into a program's own router. Serve that with
-    /// [`listener::serve`]: under plain `axum::serve` the limits on connections, headers and bodies do not hold.
-    pub fn router(&self) -> Router {
-        http::router(self.clone())
-    }
-
-    /// Serves this node alone, with `/healthz` and `/readyz`, until the future is dropped.
-    ///
-    /// # Errors
-    /// When the listener cannot be set up.
-    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
-        self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
-    }
-
-    /// Serves this node alone until `shutdown` is ready; then ends it as [`end`](Self::end) describes.
-    ///
-    /// # Errors
-    /// When the listener cannot be set up.
-    pub async fn serve_with_shutdown(
-        &self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<Drained> {
-        self.serve_router(listener, http::router_alone(self.clone()), shutdown).await
-    }
-
-    /// Serves a program's own router, into which [`router`](Self::router) was merged, until `shutdown` is ready; then refuses
-    /// calls that have not started, waits for the running ones up to the drain time of the limits, and ends.
-    ///
-    /// # Errors
-    /// When the listener cannot be set up.
-    pub async fn serve_router(
-        &self,
-        listener: TcpListener,
-        router: Router,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<Drained> {
-        let node = self.clone();
-        let leaving = async move {
-            shutdown.await;
-            node.leave();
-        };
-        let drained = listener::serve_with_shutdown(listener, router, self.0.limits.clone(), leaving).await?;
-        self.end().await;
-        Ok(drained)
-    }
-
     /// From now on refuses calls that have not started; `/wherever/ready` says so.
     pub fn leave(&self) {
         self.here().leave();
@@ -149,18 +97,6 @@ impl Node {
     /// Whether the node is on its way out.
     pub fn is_leaving(&self) -> bool {
         self.here().is_leaving()
-    }
-
-    /// Leaves, and waits for the calls in flight from the network, also those whose connection is lost, up to the drain time.
-    ///
-    /// # Cancel safety
-    /// The node has left as soon as this is polled; dropping it ends only the waiting.
-    pub async fn end(&self) {
-        self.leave();
-        let drained = tokio::time::timeout(self.0.limits.drain_time, self.here().in_flight.wait_until_empty()).await;
-        if drained.is_err() {
-            tracing::warn!(calls = self.here().in_flight.count(), "the drain time is over, calls are abandoned");
-        }
     }
 
     /// The connection limits that the node was built with.

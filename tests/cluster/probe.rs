@@ -62,7 +62,7 @@ pub(crate) trait Probe {
     async fn strict_who(&self, refusing: &str) -> Result<PerNode<String>, ProbeError>;
     #[rpc(any)]
     async fn any(&self) -> Result<String, ProbeError>;
-    #[rpc(any(round_robin))]
+    #[rpc(any(round_robin), read)]
     async fn in_turn(&self) -> Result<String, ProbeError>;
     #[rpc(here)]
     async fn here(&self) -> Result<String, ProbeError>;

@@ -1,4 +1,5 @@
 //! Arguments of every shape: borrowed, nested, with lifetimes.
+#![allow(clippy::ptr_arg, clippy::needless_lifetimes)]
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -256,7 +257,7 @@ async fn owned_arguments_and_replies_have_any_shape() {
 
 /// A generic caller needs no more than the trait, even to spawn.
 async fn spawned(service: impl Shapes) -> u8 {
-    tokio::spawn(async move { service.plain(9).await.unwrap() }).await.unwrap()
+    tokio::spawn(async move { service.plain(9).await.expect("a reply") }).await.expect("a task that ends")
 }
 
 #[tokio::test]

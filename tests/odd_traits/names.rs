@@ -66,6 +66,7 @@ async fn argument_names_cannot_collide_with_generated_ones() {
 }
 
 #[rpc_service]
+#[allow(clippy::wrong_self_convention)]
 trait Verbs {
     async fn new(&self, number: u8) -> Answer<u8>;
     async fn on(&self, number: u8) -> Answer<u8>;

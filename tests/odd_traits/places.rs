@@ -1,4 +1,5 @@
 //! Traits wherever a trait can stand: private, in modules, in functions, under a `cfg`, from a macro.
+#![allow(clippy::non_minimal_cfg)]
 
 use super::arguments::Answer;
 use wherever::rpc_service;

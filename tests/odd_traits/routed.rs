@@ -89,7 +89,7 @@ async fn routed_methods_are_called_alike() {
 
 fn method(name: &str) -> &'static MethodDescriptor {
     let service = Routes::__wherever_service();
-    service.methods.iter().find(|method| method.name == name).unwrap()
+    service.methods.iter().find(|method| method.name == name).expect("the method")
 }
 
 #[test]

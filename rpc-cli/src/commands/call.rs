@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use clap::Args;
 use rpc_core::error::bounded;
-use rpc_core::transport::limits;
+use rpc_core::limits;
 use serde::Serialize;
 use serde_json::value::RawValue;
 

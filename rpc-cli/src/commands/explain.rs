@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use clap::Args;
 use rpc_core::cluster::view::{ClusterView, GroupView};
-use rpc_core::cluster::{NodeId, NodeInfo};
 use rpc_core::error::bounded;
-use rpc_core::route::slot::{Slot, hash_tag};
+use rpc_core::node::{NodeId, NodeInfo};
+use rpc_core::slot::{Slot, hash_tag};
 use serde::Serialize;
 
 use crate::failure::Failure;

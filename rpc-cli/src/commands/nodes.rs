@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use rpc_core::cluster::view::{ClusterView, CountsView, GroupView};
-use rpc_core::cluster::{NodeId, NodeInfo};
-use rpc_core::route::slot::Slot;
+use rpc_core::node::{NodeId, NodeInfo};
+use rpc_core::slot::Slot;
 use serde::Serialize;
 
 use crate::failure::Failure;

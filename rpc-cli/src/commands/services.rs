@@ -1,8 +1,8 @@
 //! `wherever services`: what can be called.
 
 use clap::Args;
-use rpc_core::cluster::NodeId;
 use rpc_core::cluster::view::{ClusterView, MethodView, ServiceView};
+use rpc_core::node::NodeId;
 use serde::Serialize;
 
 use crate::failure::Failure;

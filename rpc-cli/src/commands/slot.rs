@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 
 use clap::Args;
-use rpc_core::route::slot;
-use rpc_core::transport::limits;
+use rpc_core::limits;
+use rpc_core::slot;
 use serde::Serialize;
 
 use crate::failure::Failure;

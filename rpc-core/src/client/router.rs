@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::refresh;
 use super::retry::{Retry, Step};
-use super::wherever::Shared;
-use super::{fanout, refresh};
+use super::shared::Shared;
 use crate::call::{Call, Caller, Reply, Target};
-use crate::cluster::{NodeId, NodeInfo};
 use crate::error::{Executed, Kind, RpcError};
+use crate::node::{NodeId, NodeInfo};
 use crate::provider::here::LocalDispatch;
 use crate::route::group::Group;
 use crate::service::Routing;
@@ -27,12 +27,7 @@ enum Place {
 
 impl Caller for Router {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
-        Box::pin(async move {
-            match call.target {
-                Target::All => fanout::call_all(self, &self.0, call).await,
-                _ => self.call_one(call).await,
-            }
-        })
+        Box::pin(self.call_one(call))
     }
 }
 
@@ -56,7 +51,7 @@ impl Router {
             let is_news = self.heed(&group, &call, &error)?;
             let step = retry.after(&error, is_news, self.0.jitter());
             let wait = match step {
-                Step::Fail => return Err(error),
+                Step::Fail => return Err(lost_way(error, &retry, &call)),
                 Step::Follow => {
                     self.0.counts.redirects.add();
                     Duration::ZERO
@@ -155,7 +150,9 @@ impl Router {
             return Err(RpcError::new(Kind::SlotMismatch, message).at_slot(*slot, epoch));
         }
         // Only a member's address is ever dialed, and it is taken from the map: what the redirect names is not trusted.
-        Ok(group.follow(*slot, owner, epoch))
+        let is_news = group.follow(*slot, owner, epoch);
+        // Of many callers redirected at once, one patches the map; the others find it newer than what they asked under.
+        Ok(is_news || group.epoch(*slot) > call.epoch)
     }
 }
 
@@ -166,6 +163,20 @@ impl Place {
             Self::Peer(peer) => Some(peer),
         }
     }
+}
+
+/// After the last redirect, says how many there were, from which epoch to which.
+fn lost_way(error: RpcError, retry: &Retry, call: &Call) -> RpcError {
+    if error.kind() != Kind::Moved || retry.redirects() == 0 {
+        return error;
+    }
+    let message = format!(
+        "{} redirects did not lead to the owner; the last node, asked under epoch {}, answered: {}",
+        retry.redirects(),
+        call.epoch,
+        error.message()
+    );
+    error.with_message(message)
 }
 
 /// Waits, unless the deadline comes first.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NodeId, NodeInfo};
-use crate::route::map::MAX_NODES;
-use crate::route::slot::Slot;
+use crate::limits::MAX_NODES;
+use crate::node::{NodeId, NodeInfo};
+use crate::slot::Slot;
 
 /// Version of the view's shape; a reader refuses a later one.
 pub const VIEW_FORMAT: u32 = 1;

@@ -6,7 +6,7 @@ use quote::quote;
 use super::Cx;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// /// Client of [`UrlStore`]: …
 /// pub struct UrlStoreClient(Client<dyn __UrlStoreShim>);
 /// impl UrlStoreClient { pub fn new… on… local… provider… }
@@ -62,7 +62,7 @@ fn inherent(cx: &Cx<'_>) -> TokenStream {
             /// The value as a provider, for `Node::builder().provide(…)`.
             #[must_use]
             pub fn provider<__Provider: #trait_>(provider: __Provider) -> #private::Provider {
-                #trait_::__wherever_provider(::std::sync::Arc::new(provider))
+                <__Provider as #trait_>::__wherever_provider(::std::sync::Arc::new(provider))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
+use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN};
 use ::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -41,9 +41,9 @@ impl IntoResponse for TurnedAway {
 /// A browser sends `Origin` with every POST of a page; a page whose name was re-bound to this address shows in `Host`.
 pub(super) fn check_origin(headers: &HeaderMap, node: &Node) -> Result<(), TurnedAway> {
     let forbidden = |reason| Err(TurnedAway { status: StatusCode::FORBIDDEN, reason });
-    if let Some(origin) = headers.get(ORIGIN)
-        && !node.allowed_origins().iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
-    {
+    let is_allowed =
+        |origin: &HeaderValue| node.allowed_origins().iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
+    if !headers.get_all(ORIGIN).iter().all(is_allowed) {
         return forbidden("requests of web pages are refused; allow their origin with NodeBuilder::allow_origin");
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -71,10 +71,11 @@ fn is_known_host(host: &str, node: &Node) -> bool {
 /// Checks that the body is plain JSON in UTF-8 and, as far as it says so, within `limit` bytes.
 pub(super) fn check_body(headers: &HeaderMap, limit: usize) -> Result<(), TurnedAway> {
     let unsupported = |reason| Err(TurnedAway { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, reason });
-    if !headers.get(CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes())) {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    if !types.next().is_some_and(|value| is_json(value.as_bytes())) || types.next().is_some() {
         return unsupported("the content type must be application/json, in UTF-8");
     }
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return unsupported("compressed bodies are not supported");
     }
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -84,14 +85,17 @@ pub(super) fn check_body(headers: &HeaderMap, limit: usize) -> Result<(), Turned
     Ok(())
 }
 
-/// `application/json`, with no charset but UTF-8.
+/// The content types of JSON-RPC over HTTP. A web page cannot send any of them across origins without asking first.
+const JSON_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "application/jsonrequest"];
+
+/// One of [`JSON_TYPES`], with no charset but UTF-8.
 fn is_json(content_type: &[u8]) -> bool {
     if content_type == b"application/json" {
         return true;
     }
     let Ok(text) = std::str::from_utf8(content_type) else { return false };
     let mut parts = text.split(';').map(str::trim);
-    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let is_json = parts.next().is_some_and(|kind| JSON_TYPES.iter().any(|json| kind.eq_ignore_ascii_case(json)));
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
             value.trim_matches('"').eq_ignore_ascii_case("utf-8")

@@ -1,28 +1,25 @@
 //! Puts a node together, and reports everything that is wrong with it at once.
 
 use std::any::TypeId;
-use std::future::Future;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::NodeId;
-use rpc_core::client::wherever::{Layer, WhereverBuilder};
+use rpc_core::client::{Layer, WhereverBuilder};
 use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
+use rpc_core::inject::Values;
 use rpc_core::provider::here::Settings;
-use rpc_core::provider::inject::Values;
 use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
 use rpc_core::transport::http::HttpSettings;
-use tokio::net::TcpListener;
 
 use super::problem::{Problem, StartError};
 use super::providers::Providers;
 use super::{Doorman, Node, Parts};
-use crate::gateway::{Catalogue, Doubled};
-use crate::listener::{Drained, Limits};
+use crate::catalogue::{Catalogue, Doubled};
+use crate::listener::Limits;
 
 /// Most groups of one program; each costs 256 KiB of tables.
 const MAX_GROUPS: usize = 256;
@@ -206,29 +203,10 @@ impl NodeBuilder {
         Ok(Node(Arc::new(Parts { here, wherever, catalogue, values, cluster, address, limits, doorman })))
     }
 
-    /// Builds the node and serves it alone on `listener`, whose address it advertises unless told otherwise, until the future is
-    /// dropped.
-    ///
-    /// # Errors
-    /// A [`StartError`] as the source, or the listener's own.
-    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
-        self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
-    }
-
-    /// As [`serve`](Self::serve), until `shutdown` is ready.
-    ///
-    /// # Errors
-    /// A [`StartError`] as the source, or the listener's own.
-    pub async fn serve_with_shutdown(
-        mut self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<Drained> {
-        if self.address.is_none() {
-            self.address = Some(listener.local_addr()?.to_string());
-        }
-        let node = self.build().map_err(io::Error::other)?;
-        node.serve_with_shutdown(listener, shutdown).await
+    /// Advertises `address` if nothing else is.
+    pub(crate) fn advertise_unless_told(mut self, address: SocketAddr) -> Self {
+        self.address.get_or_insert_with(|| address.to_string());
+        self
     }
 
     fn checked_address(&self, problems: &mut Vec<Problem>) -> Option<String> {

@@ -3,7 +3,6 @@
 import json
 import sys
 
-from jsonrpclib.config import Config
 from jsonrpclib.jsonrpc import AppError, MultiCall, ProtocolError, ServerProxy
 
 
@@ -19,9 +18,9 @@ def error_of(call):
     raise AssertionError("no error")
 
 
-def batch(server, config):
+def batch(server):
     """Four calls, one of them a notification; the others' replies come in order."""
-    calls = MultiCall(server, config)
+    calls = MultiCall(server)
     calls.Echo.add(1, 2)
     calls._notify.Echo.add(3, 4)
     calls.Echo.concat(parts=["by ", "name"])
@@ -32,16 +31,14 @@ def batch(server, config):
 
 
 def report(url):
-    # The library's own default is an older content type.
-    config = Config(content_type="application/json")
-    server = ServerProxy(url, config=config)
+    server = ServerProxy(url)
     return {
         "by_position": server.Echo.add(2, 3),
         "by_name": server.Echo.add(b=3, a=2),
         "list": server.Echo.concat(["wher", "é", "ver"]),
         "value": server.Echo.echo({"text": 'é"\n', "list": [1, -2.5, None, True], "empty": {}}),
         "node": server.Echo.whoami(),
-        "batch": batch(server, config),
+        "batch": batch(server),
         "failure": error_of(lambda: server.Echo.fail(code=7)),
         "unknown_method": error_of(lambda: server.Echo.nothing())["code"],
         "unknown_service": error_of(lambda: server.Nothing.add(2, 3))["code"],

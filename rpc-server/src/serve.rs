@@ -1,0 +1,98 @@
+//! How a node serves and ends.
+
+use std::future::Future;
+use std::io;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::http;
+use crate::listener::{self, Drained};
+use crate::node::{Node, NodeBuilder};
+
+impl Node {
+    /// `/rpc` and `/wherever/*`, without a fallback, to be merged into a program's own router. Serve that with
+    /// [`listener::serve`]: under plain `axum::serve` the limits on connections, headers and bodies do not hold.
+    pub fn router(&self) -> Router {
+        http::router(self.clone())
+    }
+
+    /// Serves this node alone, with `/healthz` and `/readyz`, until the future is dropped.
+    ///
+    /// # Errors
+    /// When the listener cannot be set up.
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
+    }
+
+    /// Serves this node alone until `shutdown` is ready; then ends it as [`end`](Self::end) describes.
+    ///
+    /// # Errors
+    /// When the listener cannot be set up.
+    pub async fn serve_with_shutdown(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Drained> {
+        let router = http::router_alone(self.clone());
+        self.serve_router(listener, router, shutdown).await
+    }
+
+    /// Serves a program's own router, into which [`router`](Self::router) was merged, until `shutdown` is ready; then refuses
+    /// calls that have not started, waits for the running ones up to the drain time of the limits, and ends.
+    ///
+    /// # Errors
+    /// When the listener cannot be set up.
+    pub async fn serve_router(
+        self,
+        listener: TcpListener,
+        router: Router,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Drained> {
+        let node = self.clone();
+        let leaving = async move {
+            shutdown.await;
+            node.leave();
+        };
+        let drained = listener::serve_with_shutdown(listener, router, self.limits().clone(), leaving).await?;
+        self.end().await;
+        Ok(drained)
+    }
+
+    /// Leaves, and waits for the calls in flight from the network, also those whose connection is lost, up to the drain time.
+    ///
+    /// # Cancel safety
+    /// The node has left as soon as this is polled; dropping it ends only the waiting.
+    pub async fn end(&self) {
+        self.leave();
+        let drained = tokio::time::timeout(self.limits().drain_time, self.here().in_flight.wait_until_empty()).await;
+        if drained.is_err() {
+            tracing::warn!(calls = self.here().in_flight.count(), "the drain time is over, calls are abandoned");
+        }
+    }
+}
+
+impl NodeBuilder {
+    /// Builds the node and serves it alone on `listener`, whose address it advertises unless told otherwise, until the future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// A [`StartError`] as the source, or the listener's own.
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
+    }
+
+    /// As [`serve`](Self::serve), until `shutdown` is ready.
+    ///
+    /// # Errors
+    /// A [`StartError`] as the source, or the listener's own.
+    pub async fn serve_with_shutdown(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Drained> {
+        let address = listener.local_addr()?;
+        let node = self.advertise_unless_told(address).build().map_err(io::Error::other)?;
+        node.serve_with_shutdown(listener, shutdown).await
+    }
+}

@@ -1,0 +1,64 @@
+//! Web pages of others must not reach a node: M17.
+
+use super::raw::post;
+use super::row::turned_away;
+use super::world::World;
+
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"Probe.echo","params":["k"]}"#;
+
+fn with(from: &str, to: &str) -> Vec<u8> {
+    String::from_utf8(post(CALL)).unwrap().replace(from, to).into_bytes()
+}
+
+#[tokio::test]
+async fn web_pages_and_rebound_names_are_turned_away() {
+    let world = World::start(1).await;
+    let origin = |origin: &str| with("Host:", &format!("Origin: {origin}\r\nHost:"));
+    let host = |host: &str| with("Host: localhost", &format!("Host: {host}"));
+    world
+        .refuses([
+            turned_away("a page", origin("https://evil.example"), 403, "web pages"),
+            turned_away("no page", origin("null"), 403, "web pages"),
+            turned_away("a page of this very address", origin("http://localhost"), 403, "web pages"),
+            turned_away("a rebound name", host("evil.example"), 403, "Host"),
+            turned_away("a rebound name and port", host("evil.example:80"), 403, "Host"),
+            turned_away("a name like an address", host("127.0.0.1.evil.example"), 403, "Host"),
+            turned_away("an empty host", host(""), 403, "Host"),
+            turned_away(
+                "the map for a rebound name",
+                "GET /wherever/cluster HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+                403,
+                "Host",
+            ),
+        ])
+        .await;
+    for good in ["localhost", "LOCALHOST:80", "127.0.0.1", "[::1]:7001", world.address(0)] {
+        assert_eq!(world.send(host(good)).await.unwrap().json()["result"], "k", "{good}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_is_never_told_that_it_may() {
+    let world = World::start(1).await;
+    let preflight = "OPTIONS /rpc HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n\
+                     Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n\r\n";
+    let answer = world.send(preflight).await.unwrap();
+    assert!(answer.status >= 400 && !answer.head.to_lowercase().contains("access-control"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_allowed_origin_and_host_pass() {
+    let world =
+        World::start_with(1, |builder| builder.allow_origin("https://good.example").allow_host("node.example")).await;
+    let good = "Origin: https://good.example\r\nHost: node.example:443";
+    world
+        .refuses([turned_away(
+            "a second origin",
+            with("Host: localhost", &format!("{good}\r\nOrigin: null")),
+            403,
+            "web pages",
+        )])
+        .await;
+    let request = with("Host: localhost", good);
+    assert_eq!(world.send(request).await.unwrap().json()["result"], "k");
+}
