@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::http::{client, read};
+use crate::http::{client, read, until};
 use crate::program::Program;
 
 /// Under this name WebDriver wraps the id of an element, for historical reasons of its own.
@@ -63,7 +63,8 @@ impl Browser {
         let sessions = format!("http://127.0.0.1:{port}/session");
         let own_folder = format!("--user-data-dir={}", profile.path().display());
         let switches: Vec<_> = SWITCHES.into_iter().chain([own_folder.as_str()]).collect();
-        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": switches}}}});
+        let wanted = json!({"unhandledPromptBehavior": "ignore", "goog:chromeOptions": {"args": switches}});
+        let wanted = json!({"capabilities": {"alwaysMatch": wanted}});
         let session = send(&client, Method::POST, &sessions, wanted).await.expect("a session");
         let session = format!("{sessions}/{}", session["sessionId"].as_str().expect("an id"));
         Self { client, session, _processes: processes, _driver: driver, _profile: profile }
@@ -92,19 +93,32 @@ impl Browser {
     }
 
     /// Clicks, and waits for the page that this leads to.
+    ///
+    /// # Panics
+    /// If a script opens a box, as every command after it would.
     pub(crate) async fn click(&self, selector: &str) {
         let element = self.element(selector).await;
+        // The click may be answered before the browser has left the page: only the next one has no such mark.
+        self.value_of("window.clicked = true").await;
         self.post(&format!("{element}/click"), json!({})).await;
+        let next = "window.clicked === undefined && document.readyState === 'complete'";
+        let arrived = async || match self.try_value_of(next).await {
+            Ok(arrived) => (arrived == true).then_some(()),
+            Err(error) if error["error"] == "unexpected alert open" => panic!("{error}"),
+            // Between two pages there is none to ask.
+            Err(_) => None,
+        };
+        until(&format!("a click at {selector} leads to another page"), arrived).await;
     }
 
     /// The value of a JavaScript expression in the page.
     pub(crate) async fn value_of(&self, expression: &str) -> Value {
-        self.post("/execute/sync", json!({"script": format!("return {expression}"), "args": []})).await
+        self.try_value_of(expression).await.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// Whether a box is open that a script of the page made.
-    pub(crate) async fn shows_alert(&self) -> bool {
-        send(&self.client, Method::GET, &format!("{}/alert/text", self.session), Value::Null).await.is_ok()
+    async fn try_value_of(&self, expression: &str) -> Result<Value, Value> {
+        let script = json!({"script": format!("return {expression}"), "args": []});
+        send(&self.client, Method::POST, &format!("{}/execute/sync", self.session), script).await
     }
 
     /// Makes the page this wide, as on a telephone or a desk.

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::http::{client, until, until_gone};
+use crate::http::{client, free_addresses, until, until_gone};
 use crate::program::{Ended, Program, example, run};
 
 const SLOTS: f64 = 16_384.0;
@@ -120,6 +120,31 @@ async fn without_once_it_serves_until_ctrl_c() {
     let ended = shortener.end().await;
     assert_eq!(ended.status, Some(0), "{ended:#?}");
     leaves_nothing(&report).await;
+}
+
+#[tokio::test]
+async fn a_front_without_data_gives_the_same_short_addresses() {
+    let list = List::of(&["https://example.com/"]);
+    let mut shortener = Program::start(example("url_shortener").args(["--json", "--urls"]).arg(list.path()));
+    let report = report(&shortener.stdout.line("{").await);
+    let node = address(&report["nodes"][0]);
+    let front = &free_addresses(1)[0];
+    let options = ["front", "--listen", front, "--public", "https://short.example", "--connect"];
+    let mut program = Program::start(example("url_shortener").args(options).arg(format!("http://{node}")));
+    program.stderr.line("front listens").await;
+    let client = client();
+    for url in ["https://example.com/", "https://example.com/front"] {
+        let add = client.post(format!("http://{front}/add")).form(&[("url", url)]).send().await.expect("an answer");
+        let short = add.text().await.expect("a text");
+        let code = short.trim().strip_prefix("https://short.example/").expect("the public address");
+        for asked in [front, node] {
+            let answer = client.get(format!("http://{asked}/{code}")).send().await.expect("an answer");
+            assert_eq!(answer.headers()[LOCATION], url, "{code} at {asked}");
+        }
+    }
+    program.signal(Signal::TERM);
+    let ended = program.end().await;
+    assert_eq!(ended.status, Some(0), "{ended:#?}");
 }
 
 /// A file of addresses for `--urls`.

@@ -8,13 +8,14 @@ background:light-dark(#f6f7f9,#15181d);color:light-dark(#1b2028,#e6e9ee);overflo
 a{color:var(--accent)}
 h1{font-size:1.5rem;margin:0 0 1rem}h1 a{color:inherit;text-decoration:none}
 h2{font-size:1rem;margin:0 0 .5rem}
-main>*{background:light-dark(#fff,#1d2128);border:1px solid var(--edge);border-radius:.5rem;padding:1rem;margin:0 0 1rem}
+main{display:grid;gap:1rem;margin-bottom:1rem}
+main>*{background:light-dark(#fff,#1d2128);border:1px solid var(--edge);border-radius:.5rem;padding:1rem;min-width:0}
 form{display:flex;flex-wrap:wrap;gap:.5rem}
 input,button{font:inherit;padding:.5rem .75rem;border-radius:.375rem;border:1px solid var(--edge)}
 input{flex:1 1 14rem;min-width:0;background:transparent;color:inherit}
 button{background:var(--accent);color:light-dark(#fff,#0d1117);border-color:transparent;font-weight:600;cursor:pointer}
 :focus-visible{outline:2px solid var(--accent);outline-offset:1px}
-table{border-collapse:collapse;width:100%}
+table{border-collapse:collapse;width:100%;margin-bottom:1rem}
 th,td{text-align:left;padding:.375rem 0 .375rem .75rem;border-top:1px solid var(--edge)}
 th{font-weight:normal;color:var(--quiet);font-size:.875rem;border:0}
 th:first-child,td:first-child{padding-left:0}
@@ -22,6 +23,7 @@ th:first-child,td:first-child{padding-left:0}
 p{margin:0}
 .quiet{color:var(--quiet);font-size:.875rem}
 .short{font-size:1.25rem}
+.long{display:block;max-height:8rem;overflow:auto}
 .why{border-left:.25rem solid light-dark(#c4314b,#ff8095)}";
 
 /// The cluster as one front sees it, and what that front has counted.
@@ -54,8 +56,8 @@ pub(crate) fn index(front: &str, cluster: &Cluster) -> String {
 <tbody>
 {rows}</tbody>
 </table>
-</section>
-<p class="quiet">Served by {front}. Its calls: {local} here, {remote} to other nodes, {redirects} redirected.</p>"#,
+<p class="quiet">Served by {front}. Its calls: {local} here, {remote} to other nodes, {redirects} redirected.</p>
+</section>"#,
         form = form(""),
         front = escaped(front),
         local = cluster.local_calls,
@@ -101,7 +103,7 @@ pub(crate) fn added(typed: &str, short: &str) -> String {
 
 /// The page that says why what was typed got no short address.
 pub(crate) fn refused(typed: &str, why: &str) -> String {
-    whole("Not shortened", &format!("<p class=\"why\">{}</p>\n{}", escaped(why), form(typed)))
+    whole("Not shortened", &format!("<p class=\"why\">No short address: {}</p>\n{}", escaped(why), form(typed)))
 }
 
 /// A page that says what went wrong.
