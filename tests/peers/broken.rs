@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rpc_core::client::wherever::WhereverBuilder;
+use rpc_core::client::WhereverBuilder;
 use tokio::net::{TcpSocket, TcpStream};
 use wherever::{Executed, HttpSettings, Kind, with_deadline};
 
