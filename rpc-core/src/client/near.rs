@@ -91,10 +91,11 @@ impl<'a, S: ?Sized> Near<'a, S> {
             let (slot, occupied) = place.occupied.take()?;
             Some(occupied.into_owned(place.group.clone(), slot))
         });
+        let tracked = here.as_ref().map(|here| here.in_flight.track());
         let task = tokio::spawn(async move {
             let authority = here.as_ref().map_or(&LOCAL_VALUE, |here| &here.authority);
             let answer = Guarded::new(Box::pin(future), context, authority).await;
-            drop(occupied);
+            drop((occupied, tracked));
             answer
         });
         match joined(task, Some(deadline)).await {

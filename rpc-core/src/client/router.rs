@@ -1,9 +1,10 @@
 //! Takes a call to the node that is to run it: finds the owner, follows redirects, waits, retries.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 
 use super::refresh;
 use super::retry::{Retry, Step};
@@ -27,7 +28,17 @@ enum Place {
 
 impl Caller for Router {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+<<<<<<< HEAD
         Box::pin(self.call_one(call))
+=======
+        Box::pin(async move {
+            match call.target {
+                // Boxed, like everything rare below: it would make the future of every call too large for the allocator's fast path.
+                Target::All => Box::pin(fanout::call_all(self, &self.0, call)).await,
+                _ => self.call_one(call).await,
+            }
+        })
+>>>>>>> bench
     }
 }
 
@@ -60,13 +71,13 @@ impl Router {
                     Duration::ZERO
                 }
                 Step::Refresh(wait) | Step::Wait(wait) => {
-                    refresh::ask_for_map(&self.0, call.deadline).await;
+                    Box::pin(refresh::ask_for_map(&self.0, call.deadline)).await;
                     wait
                 }
                 Step::Spend(wait) if peer.as_ref().is_none_or(|peer| peer.budget.spend()) => {
                     self.0.counts.retries.add();
                     avoid.extend(peer.map(|peer| peer.node.id.clone()));
-                    refresh::ask_for_map(&self.0, call.deadline).await;
+                    Box::pin(refresh::ask_for_map(&self.0, call.deadline)).await;
                     wait
                 }
                 Step::Spend(_) => return Err(error),
@@ -121,15 +132,25 @@ impl Router {
         }
     }
 
+<<<<<<< HEAD
     async fn try_at(&self, place: &Place, call: Call, earns: bool) -> Result<Reply, RpcError> {
+=======
+    // No `async fn`, which would keep the call twice in the future of every call.
+    fn try_at<'a>(&self, place: &'a Place, call: Call) -> impl Future<Output = Result<Reply, RpcError>> + use<'a> {
+>>>>>>> bench
         match place {
-            Place::Here(here) => here.call(call).await,
+            Place::Here(here) => Either::Left(here.call(call)),
             Place::Peer(peer) => {
                 self.0.counts.remote.add();
+<<<<<<< HEAD
                 if earns {
                     peer.budget.earn();
                 }
                 peer.call(call).await
+=======
+                peer.budget.earn();
+                Either::Right(peer.call(call))
+>>>>>>> bench
             }
         }
     }

@@ -210,9 +210,10 @@ impl Entry<'_> {
             self.occupied.take().zip(self.slot).map(|(occupied, slot)| occupied.into_owned(call.group.clone(), slot));
         let context = self.call.context(self.slot).detached();
         let covered = self.call.covered();
+        let place = call.here.in_flight.track();
         let task = tokio::spawn(async move {
             let answer = Guarded::new(Box::pin(future), context, &call.here.authority).await.and_then(encode);
-            drop(occupied);
+            drop((occupied, place));
             answer
         });
         let answer = joined(task, self.call.deadline).await.and_then(|outcome| self.within_limit(outcome));

@@ -165,7 +165,7 @@ impl HttpPeer {
         // Rounded up, so that what is left of the last millisecond is not taken from the callee.
         let left = call.deadline.remaining().as_micros().div_ceil(1000);
         map.insert(headers::DEADLINE, u64::try_from(left).unwrap_or(u64::MAX).into());
-        if let Ok(id) = HeaderValue::try_from(call.id.to_string()) {
+        if let Ok(id) = HeaderValue::try_from(call.id.to_text()) {
             map.insert(headers::CALL, id);
         }
         if call.hops > 0 {
