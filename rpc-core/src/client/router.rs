@@ -28,17 +28,7 @@ enum Place {
 
 impl Caller for Router {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
-<<<<<<< HEAD
         Box::pin(self.call_one(call))
-=======
-        Box::pin(async move {
-            match call.target {
-                // Boxed, like everything rare below: it would make the future of every call too large for the allocator's fast path.
-                Target::All => Box::pin(fanout::call_all(self, &self.0, call)).await,
-                _ => self.call_one(call).await,
-            }
-        })
->>>>>>> bench
     }
 }
 
@@ -132,25 +122,21 @@ impl Router {
         }
     }
 
-<<<<<<< HEAD
-    async fn try_at(&self, place: &Place, call: Call, earns: bool) -> Result<Reply, RpcError> {
-=======
     // No `async fn`, which would keep the call twice in the future of every call.
-    fn try_at<'a>(&self, place: &'a Place, call: Call) -> impl Future<Output = Result<Reply, RpcError>> + use<'a> {
->>>>>>> bench
+    fn try_at<'a>(
+        &self,
+        place: &'a Place,
+        call: Call,
+        earns: bool,
+    ) -> impl Future<Output = Result<Reply, RpcError>> + use<'a> {
         match place {
             Place::Here(here) => Either::Left(here.call(call)),
             Place::Peer(peer) => {
                 self.0.counts.remote.add();
-<<<<<<< HEAD
                 if earns {
                     peer.budget.earn();
                 }
-                peer.call(call).await
-=======
-                peer.budget.earn();
                 Either::Right(peer.call(call))
->>>>>>> bench
             }
         }
     }
