@@ -1,1 +1,56 @@
-//! Placeholder.
+//! What the benchmarks of local calls share: the service, and the same thing by hand.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use wherever::{Node, RpcError, StartError, rpc_service};
+
+/// A service that does next to nothing, so that what remains is the way to it.
+#[rpc_service]
+pub trait Lengths {
+    /// The length of `key`.
+    #[rpc(read)]
+    async fn length(&self, key: &str) -> Result<usize, RpcError>;
+}
+
+/// The trait that a program without the framework would write to call a provider it does not know.
+pub trait DirectLengths: Send + Sync {
+    /// The length of `key`.
+    fn length<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<usize, RpcError>>;
+}
+
+/// The provider of both.
+pub struct Provider;
+
+impl Lengths for Provider {
+    async fn length(&self, key: &str) -> Result<usize, RpcError> {
+        Ok(key.len())
+    }
+}
+
+impl DirectLengths for Provider {
+    fn length<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<usize, RpcError>> {
+        Box::pin(async move { Ok(key.len()) })
+    }
+}
+
+/// A cluster of one node, which owns every slot.
+///
+/// # Errors
+/// None that the caller could cause.
+pub fn node() -> Result<Node, StartError> {
+    Node::builder().advertise("127.0.0.1:7001").only_given().provide(LengthsClient::provider(Provider)).build()
+}
+
+/// The provider behind a plain `Arc<dyn …>`.
+#[must_use]
+pub fn direct() -> Arc<dyn DirectLengths> {
+    Arc::new(Provider)
+}
+
+/// Keys of sixteen bytes, in as many slots.
+#[must_use]
+pub fn keys() -> Vec<String> {
+    const KEYS: usize = 256;
+    (0..KEYS).map(|number| format!("record-{number:09}")).collect()
+}

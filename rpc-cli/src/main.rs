@@ -1,2 +1,65 @@
-//! CLI.
-fn main() {}
+//! `wherever`, the command line: where keys live, what a cluster provides, and calls from a shell.
+//!
+//! It speaks to nodes as any JSON-RPC client would. In the order in which a command runs:
+//!
+//! - `options`: the command line as data
+//! - `commands`: one file per command
+//! - `node`, `reply`: the conversation with a node
+//! - `failure`: what went wrong, and the exit status for it
+//! - `json`, `terminal`: what scripts and people see
+
+mod options;
+
+mod commands;
+
+mod node;
+mod reply;
+
+mod failure;
+mod json;
+mod terminal;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::failure::{Exit, Failure};
+use crate::options::CommandLine;
+use crate::terminal::{Paint, Screen};
+
+/// Output gathered before it is written, in bytes: a page of slots for each system call, not a line.
+const OUTPUT_BUFFER: usize = 64 << 10;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let json = line.options.json;
+    let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
+    let paint = Paint::for_stream(io::stdout().is_terminal());
+    let outcome = run(line, &mut Screen::new(&mut out, json, paint)).and_then(|()| Ok(out.flush()?));
+    match outcome {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => report(&failure, json, &mut out).into(),
+    }
+}
+
+fn run(line: CommandLine, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Io(format!("the operating system refuses what the program needs: {error}")))?;
+    let outcome = runtime.block_on(commands::run(line, screen));
+    // A name look-up that hangs in the C library must not outlive the timeout that gave up on it.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Tells scripts on standard output and people on standard error. Nobody is left to hear that either of them is closed.
+fn report(failure: &Failure, json: bool, out: &mut dyn Write) -> Exit {
+    if json && failure.exit() != Exit::ClosedPipe {
+        let _ = failure.write_json(out).and_then(|()| out.flush());
+    }
+    let paint = Paint::for_stream(io::stderr().is_terminal());
+    let _ = failure.write_text(&mut io::stderr().lock(), paint);
+    failure.exit()
+}

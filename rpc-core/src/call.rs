@@ -13,10 +13,10 @@ pub use deadline::Deadline;
 pub use id::CallId;
 pub use path::Path;
 
-use crate::cluster::NodeId;
 use crate::error::RpcError;
-use crate::route::slot::Slot;
+use crate::node::NodeId;
 use crate::service::MethodDescriptor;
+use crate::slot::Slot;
 
 /// A call on its way: encoded arguments and where they go. Cloning copies no argument bytes.
 #[derive(Clone, Debug)]

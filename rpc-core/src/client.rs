@@ -1,6 +1,6 @@
 //! What every generated client shares: is the call for this node, and if not, how does it get where it must.
 
-pub mod budget;
+pub mod builder;
 pub mod counts;
 pub mod fanout;
 pub mod far;
@@ -8,19 +8,21 @@ pub mod near;
 pub mod refresh;
 pub mod retry;
 pub mod router;
+mod shared;
 pub mod typed;
 pub mod wherever;
 
 use std::sync::{Arc, OnceLock};
 
+pub use builder::{Layer, WhereverBuilder};
 pub use far::Far;
 pub use near::Near;
-pub use typed::{MethodResult, ServiceClient};
+pub use typed::ServiceClient;
 pub use wherever::Wherever;
 
 use crate::call::{Context, Target};
-use crate::cluster::NodeId;
 use crate::error::{Kind, RpcError};
+use crate::node::NodeId;
 use crate::provider::incoming::Key;
 use crate::provider::{Provider, Service};
 use crate::route::group::Group;
@@ -159,5 +161,7 @@ impl<S: Service + ?Sized> Cluster<S> {
 
 /// What a call made at this point inherits: the path for its children.
 fn nested_path() -> Result<crate::call::Path, RpcError> {
-    Context::current().map_or_else(|| Ok(crate::call::Path::root()), |context| context.path_of_nested())
+    Context::with_current(|current| {
+        current.map_or_else(|| Ok(crate::call::Path::root()), |context| context.path_of_nested())
+    })
 }

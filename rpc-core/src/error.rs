@@ -15,8 +15,8 @@ pub use kind::Kind;
 pub use record::ErrorRecord;
 pub use text::bounded;
 
-use crate::cluster::NodeId;
-use crate::route::slot::Slot;
+use crate::node::NodeId;
+use crate::slot::Slot;
 
 /// The failure of a call, as any node on its way saw it.
 ///

@@ -3,15 +3,18 @@
 //! Users depend on the crate `wherever`, which re-exports what they need. In the order in which a call travels:
 //!
 //! - [`service`]: what an annotated trait is, as data
+//! - [`inject`]: structs built from a node; providers found at link time
 //! - [`client`]: what generated clients share: near or far, retries, redirects
-//! - [`route`]: key → slot → owner; balancing policies
-//! - [`cluster`]: nodes, the fixed list, assignment of slots
-//! - [`transport`]: peers and the HTTP connection to them
+//! - [`route`]: key → slot → owner; slot cells; balancing policies
+//! - [`cluster`]: the fixed list of nodes, the assignment of slots, the view that a node tells
+//! - [`transport`]: peers, their budgets, and the HTTP connection to them
 //! - [`codec`]: JSON-RPC envelopes, arguments, finite numbers
-//! - [`provider`]: the node's side: registry, injection, dispatch, guarded running
-//! - [`call`], [`error`], [`merge`]: the words that all of these speak
+//! - [`provider`]: the node's side: registry, dispatch, guarded running
+//! - [`call`], [`merge`], [`error`], [`node`], [`slot`], [`limits`]: the words that all of these speak
 
 pub mod service;
+
+pub mod inject;
 
 pub mod client;
 
@@ -27,12 +30,15 @@ pub mod provider;
 
 pub mod call;
 pub mod error;
+pub mod limits;
 pub mod merge;
+pub mod node;
+pub mod slot;
 
 #[doc(hidden)]
 pub mod private;
 
 pub use call::{Context, with_deadline};
-pub use cluster::NodeId;
 pub use error::{Executed, Kind, RpcError};
 pub use merge::{Merge, PerNode};
+pub use node::NodeId;

@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, Hash};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Context;
-use crate::cluster::NodeId;
 use crate::error::RpcError;
+use crate::node::NodeId;
 
 /// A value of which each node has its part: collections extend, numbers add, `()` stays.
 ///

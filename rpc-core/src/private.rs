@@ -6,14 +6,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use crate::call::Reply;
-pub use crate::client::typed::{MethodResult, ServiceClient, merge_replies};
+pub use crate::client::typed::{ServiceClient, merge_replies};
 pub use crate::client::{Client, Far, Near, Route};
 pub use crate::codec::args::{Args, ArgsWriter};
 pub use crate::error::RpcError;
+pub use crate::inject::{Inject, InjectError, Injector, LinkedProvider};
 pub use crate::provider::incoming::{Entry, Incoming, Key};
-pub use crate::provider::{Inject, InjectError, Injector, LinkedProvider, Provider, Service};
-pub use crate::route::slot::Slot;
+pub use crate::provider::{Provider, Service};
+pub use crate::service::MethodResult;
 pub use crate::service::{Balancing, LinkedService, MethodDescriptor, Partial, Routing, ServiceDescriptor};
+pub use crate::slot::Slot;
 
 use crate::error::Kind;
 use crate::route::key;

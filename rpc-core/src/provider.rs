@@ -4,7 +4,6 @@ pub mod guarded;
 pub mod here;
 pub mod in_flight;
 pub mod incoming;
-pub mod inject;
 pub mod registry;
 
 use std::sync::Arc;
@@ -13,10 +12,14 @@ use futures_util::future::BoxFuture;
 
 pub use here::Here;
 pub use incoming::{Entry, Incoming};
-pub use inject::{Inject, InjectError, Injector};
-pub use registry::{LinkedProvider, Registry, linked_providers};
+pub use registry::Registry;
 
-use crate::service::{Answered, ServiceDescriptor};
+use crate::call::Reply;
+use crate::error::RpcError;
+use crate::service::ServiceDescriptor;
+
+/// What the provider of a method answered, still encoded.
+pub type Answered = Result<Reply, RpcError>;
 
 /// The object-safe side of an annotated trait; implemented by generated code only.
 pub trait Service: Send + Sync + 'static {

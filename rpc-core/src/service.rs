@@ -1,14 +1,17 @@
 //! What an annotated trait is, as plain data: the macro fills these in, everything else reads them.
 
+mod result;
+
 use std::fmt;
 
 use bytes::Bytes;
 
-use crate::call::Reply;
-use crate::cluster::NodeId;
+pub use result::MethodResult;
+
 use crate::codec::args::Args;
 use crate::error::RpcError;
-use crate::route::slot::Slot;
+use crate::node::NodeId;
+use crate::slot::Slot;
 
 /// A service: an annotated trait.
 #[derive(Debug)]
@@ -119,9 +122,6 @@ pub enum Partial {
     /// The merged replies of the others; a [`crate::PerNode`] keeps the failures too.
     Accept,
 }
-
-/// What the provider of a method answered, still encoded.
-pub type Answered = Result<Reply, RpcError>;
 
 /// A service linked into this program, found at start.
 pub struct LinkedService(pub &'static ServiceDescriptor);

@@ -5,6 +5,7 @@ mod client;
 mod descriptors;
 mod dispatch;
 pub(crate) mod inject;
+mod located;
 pub(crate) mod provider;
 mod shim;
 mod stub;
@@ -13,6 +14,7 @@ mod trait_;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Path;
+use syn::spanned::Spanned as _;
 
 pub(crate) use stub::stub;
 
@@ -20,7 +22,7 @@ use crate::model::{KeyPart, Method, Service};
 use crate::names;
 
 /// An annotated trait without mistakes. Expands to:
-/// ```ignore
+/// ```text
 /// pub trait UrlStore: Send + Sync + 'static { … }    // trait_
 /// pub trait __UrlStoreShim { … }                     // shim: its object-safe twin
 /// pub struct UrlStoreClient(…);                      // client
@@ -46,7 +48,8 @@ pub(crate) fn service(service: &Service) -> TokenStream {
         #shim_trait
         #client
         #(#cfgs)*
-        #[allow(deprecated, non_snake_case, non_upper_case_globals)]
+        #[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+        #[allow(clippy::needless_arbitrary_self_type, clippy::too_many_arguments, clippy::type_complexity)]
         const _: () = {
             #descriptors
             #shim_impl
@@ -88,8 +91,9 @@ impl<'a> Cx<'a> {
     /// The expansions of all methods, each under its method's conditions.
     fn methods<T: ToTokens>(&self, expand: impl Fn(&Method) -> T) -> TokenStream {
         let expanded = self.service.methods.iter().map(|method| {
-            let cfgs = &method.cfgs;
-            let tokens = expand(method);
+            let tokens = expand(method).into_token_stream();
+            // A condition before nothing would fall upon what follows.
+            let cfgs = method.cfgs.iter().filter(|_| !tokens.is_empty());
             quote!(#(#cfgs)* #tokens)
         });
         expanded.collect()
@@ -102,7 +106,8 @@ impl<'a> Cx<'a> {
             [] => None,
             [part] => {
                 let component = component(part);
-                Some(quote!(#private::slot_of(&#component)))
+                let slot = quote!(#private::slot_of(&#component));
+                Some(if part.field.is_some() { slot } else { located::located(slot, part.arg.ty.span()) })
             }
             parts => {
                 let components = parts.iter().map(component);

@@ -16,6 +16,9 @@ mod provider;
 mod service;
 mod validate;
 
+#[cfg(test)]
+mod golden;
+
 use proc_macro::TokenStream;
 
 /// Turns a trait into a service: the trait's methods can be called on any node and run where their data lives.
@@ -38,7 +41,7 @@ use proc_macro::TokenStream;
 /// Generates `…Client`, which implements the trait.
 #[proc_macro_attribute]
 pub fn rpc_service(options: TokenStream, item: TokenStream) -> TokenStream {
-    service::rpc_service(options.into(), item.into()).into()
+    service::rpc_service(options.into(), &item.into()).into()
 }
 
 /// Registers a provider at link time: every node that starts in this program finds it.

@@ -35,9 +35,9 @@ pub(crate) fn slot_of(method: &Ident) -> Ident {
     Ident::new(&format!("__slot_of_{}", method.unraw()), Span::call_site())
 }
 
-/// The generated local of an argument, out of reach of the user's names.
+/// The generated local of an argument. None of the user's names is in scope where it stands.
 pub(crate) fn local(index: usize) -> Ident {
-    Ident::new(&format!("__a{index}"), Span::mixed_site())
+    Ident::new(&format!("__a{index}"), Span::call_site())
 }
 
 /// An argument's name on the wire: a leading underscore only quiets the compiler.
@@ -53,8 +53,8 @@ pub(crate) fn on_wire(ident: &Ident) -> String {
 pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let distances = known.iter().map(|name| (distance(written, name), *name));
     let (distance, name) = distances.min()?;
-    // More than a third of the letters wrong is another word, not a slip.
-    (distance * 3 <= name.len().max(3)).then_some(name)
+    // More than half of the letters wrong is another word, not a slip.
+    (distance * 2 <= name.len()).then_some(name)
 }
 
 /// Levenshtein's distance.

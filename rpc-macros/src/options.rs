@@ -26,7 +26,9 @@ pub(crate) enum Form {
 
 impl Parse for Word {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let ident = input.call(Ident::parse_any)?;
+        let ident = input.call(Ident::parse_any);
+        let ident = ident
+            .map_err(|error| syn::Error::new(error.span(), "options are words, as in `read` or `name = \"…\"`"))?;
         let form = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
             Form::Value(input.parse()?)
@@ -69,9 +71,12 @@ pub(crate) fn words(tokens: TokenStream, errors: &mut Errors) -> Vec<Word> {
 /// The fault of a word that is none of `known`; `owner` is what has options, in a sentence.
 pub(crate) fn unknown(word: &Ident, owner: &str, known: &[&str]) -> syn::Error {
     let written = word.to_string();
-    let meant = names::nearest(&written, known).map_or_else(String::new, |name| format!(", did you mean `{name}`?"));
     let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    syn::Error::new(word.span(), format!("unknown option `{written}`{meant}; {owner}: {list}"))
+    let message = match names::nearest(&written, known) {
+        Some(name) => format!("unknown option `{written}`, did you mean `{name}`? ({owner}: {list})"),
+        None => format!("unknown option `{written}`; {owner}: {list}"),
+    };
+    syn::Error::new(word.span(), message)
 }
 
 impl Word {
@@ -125,6 +130,12 @@ impl Word {
 /// Checks a name for the wire: letters, digits and `_`, with dots between them if `dots`.
 pub(crate) fn wire_name(text: &LitStr, dots: bool) -> syn::Result<Spanned<String>> {
     let value = text.value();
+    if value.is_empty() {
+        return Err(syn::Error::new(
+            text.span(),
+            "a name on the wire cannot be empty; leave the option out to use the Rust name",
+        ));
+    }
     let good = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if if dots { value.split('.').all(good) } else { good(&value) } {
         return Ok(Spanned { value, span: text.span() });

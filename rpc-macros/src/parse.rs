@@ -57,7 +57,7 @@ fn service_options(tokens: TokenStream, service: &mut Service, errors: &mut Erro
 fn method(item: &mut TraitItemFn, errors: &mut Errors) -> Method {
     let mut name = Spanned { value: item.sig.ident.unraw().to_string(), span: item.sig.ident.span() };
     let mut marks = Marks::default();
-    hidden_marks(&item.attrs, errors);
+    hidden_marks(&mut item.attrs, errors);
     for attr in taken(&mut item.attrs, "key") {
         errors.on(
             attr,
@@ -80,7 +80,7 @@ fn method(item: &mut TraitItemFn, errors: &mut Errors) -> Method {
 }
 
 fn argument(index: usize, typed: &mut PatType, errors: &mut Errors) -> Argument {
-    hidden_marks(&typed.attrs, errors);
+    hidden_marks(&mut typed.attrs, errors);
     let keys = taken(&mut typed.attrs, "key");
     for attr in keys.iter().skip(1) {
         errors.on(attr, "#[key] is given twice; write it once");
@@ -104,13 +104,14 @@ pub(crate) fn taken(attrs: &mut Vec<Attribute>, name: &str) -> Vec<Attribute> {
     attrs.extract_if(.., |attr| attr.path().is_ident(name)).collect()
 }
 
-/// Refuses `#[cfg_attr(…, rpc(…))]`: by the time it is resolved we are done.
-fn hidden_marks(attrs: &[Attribute], errors: &mut Errors) {
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("cfg_attr")) {
-        if mentions(attr, &["rpc", "key"]) {
-            let message = "our attributes cannot depend on a `cfg`; write two methods, one under #[cfg(…)] and one under #[cfg(not(…))]";
-            errors.on(attr, message);
-        }
+/// Refuses `#[cfg_attr(…, rpc(…))]`, and takes it off: by the time it is resolved we are done.
+fn hidden_marks(attrs: &mut Vec<Attribute>, errors: &mut Errors) {
+    let hides = |attr: &mut Attribute| attr.path().is_ident("cfg_attr") && mentions(attr, &["rpc", "key"]);
+    for attr in attrs.extract_if(.., hides) {
+        errors.on(
+            attr,
+            "our attributes cannot depend on a `cfg`; write two methods, one under #[cfg(…)] and one under #[cfg(not(…))]",
+        );
     }
 }
 

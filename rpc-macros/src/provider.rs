@@ -27,6 +27,8 @@ pub(crate) fn rpc_provider(options: TokenStream, tokens: TokenStream) -> TokenSt
     match (errors.finish(), provider) {
         (Ok(()), Some(provider)) => expand::provider::expand(&provider),
         (Ok(()), None) => tokens,
+        // The compiler would refuse a negative impl once more.
+        (Err(messages), Some(provider)) if provider.item.modifiers.polarity.is_some() => messages,
         (Err(messages), _) => quote!(#tokens #messages),
     }
 }

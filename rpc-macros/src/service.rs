@@ -7,11 +7,11 @@ use syn::Item;
 use crate::errors::Errors;
 use crate::{expand, parse, validate};
 
-pub(crate) fn rpc_service(options: TokenStream, tokens: TokenStream) -> TokenStream {
+pub(crate) fn rpc_service(options: TokenStream, tokens: &TokenStream) -> TokenStream {
     let item = match syn::parse2(tokens.clone()) {
         Ok(Item::Trait(item)) => item,
-        Ok(other) => return refused(&tokens, &not_a_trait(&other)),
-        Err(error) => return refused(&tokens, &error),
+        Ok(other) => return refused(tokens, &not_a_trait(&other)),
+        Err(error) => return refused(tokens, &error),
     };
     let mut errors = Errors::default();
     let service = parse::service(options, item, &mut errors);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use rpc_core::call::{Call, Deadline, Path, Target};
 use rpc_core::codec::args::Args;
+use rpc_core::provider::Registry;
 use rpc_core::service::{MethodDescriptor, Routing, ServiceDescriptor, linked_services};
 use rpc_core::{Kind, RpcError};
 
@@ -15,6 +16,8 @@ use crate::node::Node;
 pub(crate) struct Catalogue {
     services: HashMap<&'static str, &'static ServiceDescriptor>,
     methods: HashMap<&'static str, &'static MethodDescriptor>,
+    // Names that two traits share, none of which this node provides: nobody can tell which one a request means.
+    ambiguous: HashMap<&'static str, Doubled>,
 }
 
 /// Two services of one name.
@@ -22,20 +25,28 @@ pub(crate) struct Catalogue {
 pub(crate) struct Doubled(pub(crate) &'static ServiceDescriptor, pub(crate) &'static ServiceDescriptor);
 
 impl Catalogue {
-    /// The catalogue of the services linked into the program.
+    /// The catalogue of the services linked into the program, of which the node provides those in `registry`.
     ///
     /// # Errors
-    /// Each pair of traits that have the same service name.
-    pub(crate) fn linked() -> Result<Self, Vec<Doubled>> {
-        let mut catalogue = Self { services: HashMap::new(), methods: HashMap::new() };
-        let mut doubled = Vec::new();
+    /// Each pair of traits that share the name of a service that the node provides: calls of one would run the other.
+    pub(crate) fn linked(registry: &Registry) -> Result<Self, Vec<Doubled>> {
+        let mut services = HashMap::new();
+        let mut shared = HashMap::new();
         for service in linked_services() {
-            if let Some(other) = catalogue.services.insert(service.name, service) {
-                doubled.push(Doubled(other, service));
+            if let Some(other) = services.insert(service.name, service) {
+                shared.insert(service.name, Doubled(other, service));
             }
-            catalogue.methods.extend(service.methods.iter().map(|method| (method.full_name, *method)));
         }
-        if doubled.is_empty() { Ok(catalogue) } else { Err(doubled) }
+        let is_provided = |name: &str| registry.provider(name).is_some();
+        let (doubled, ambiguous): (HashMap<_, _>, HashMap<_, _>) =
+            shared.into_iter().partition(|(name, _)| is_provided(name));
+        if !doubled.is_empty() {
+            return Err(doubled.into_values().collect());
+        }
+        services.retain(|name, _| !ambiguous.contains_key(name));
+        let methods = services.values().flat_map(|service: &&ServiceDescriptor| service.methods);
+        let methods = methods.map(|method| (method.full_name, *method)).collect();
+        Ok(Self { services, methods, ambiguous })
     }
 
     /// The method called `Service.method`; the name comes from outside.
@@ -54,11 +65,18 @@ impl Catalogue {
                     format!("service {service} has no method {:?}; it has: {}", clip(method), methods.join(", "));
                 Err(RpcError::new(Kind::UnknownMethod, message))
             }
-            None => Err(RpcError::new(
-                Kind::UnknownService,
-                format!("there is no service {:?} here; call Service.method", clip(service)),
-            )),
+            None => Err(self.unknown(service)),
         }
+    }
+
+    fn unknown(&self, service: &str) -> RpcError {
+        let message = match self.ambiguous.get(service) {
+            Some(Doubled(a, b)) => {
+                format!("the service {service} may be {} or {}: they have the same name", a.path, b.path)
+            }
+            None => format!("there is no service {:?} here; call Service.method", clip(service)),
+        };
+        RpcError::new(Kind::UnknownService, message)
     }
 
     /// The services, by name.

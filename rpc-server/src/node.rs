@@ -13,9 +13,9 @@ use axum::Router;
 use rpc_core::NodeId;
 use rpc_core::client::counts::Counts;
 use rpc_core::client::{ServiceClient, Wherever};
-use rpc_core::provider::inject::Values;
-use rpc_core::provider::{Here, Inject, InjectError, Injector};
-use rpc_core::transport::limits::CLIENT_IDLE;
+use rpc_core::inject::{Inject, InjectError, Injector, Values};
+use rpc_core::limits::CLIENT_IDLE;
+use rpc_core::provider::Here;
 use tokio::net::TcpListener;
 
 pub use builder::NodeBuilder;
@@ -104,7 +104,7 @@ impl Node {
     ///
     /// # Errors
     /// When the listener cannot be set up.
-    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
         self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
     }
 
@@ -113,11 +113,12 @@ impl Node {
     /// # Errors
     /// When the listener cannot be set up.
     pub async fn serve_with_shutdown(
-        &self,
+        self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Drained> {
-        self.serve_router(listener, http::router_alone(self.clone()), shutdown).await
+        let router = http::router_alone(self.clone());
+        self.serve_router(listener, router, shutdown).await
     }
 
     /// Serves a program's own router, into which [`router`](Self::router) was merged, until `shutdown` is ready; then refuses
@@ -126,7 +127,7 @@ impl Node {
     /// # Errors
     /// When the listener cannot be set up.
     pub async fn serve_router(
-        &self,
+        self,
         listener: TcpListener,
         router: Router,
         shutdown: impl Future<Output = ()> + Send + 'static,

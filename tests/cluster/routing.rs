@@ -17,7 +17,7 @@ async fn every_node_finds_the_same_owner_for_a_key() {
     for n in 0..300 {
         let key = format!("key-{n}");
         let (node, slot, epoch) = clients[0].place(&key).await.unwrap();
-        assert_eq!((slot, epoch), (rpc_core::route::slot::Slot::of_text(key.as_bytes()).get(), 1));
+        assert_eq!((slot, epoch), (rpc_core::slot::Slot::of_text(key.as_bytes()).get(), 1));
         for client in &clients {
             assert_eq!(client.place(&key).await.unwrap(), (node.clone(), slot, epoch), "{key}");
         }

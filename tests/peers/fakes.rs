@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rpc_core::cluster::view::{ClusterView, CountsView, GroupView, SlotRange, VIEW_FORMAT};
-use rpc_core::route::slot::Slot;
+use rpc_core::slot::Slot;
 use tokio::net::TcpListener;
 use wherever::{Executed, Kind, NodeId, NodeInfo, RpcError, Wherever, with_deadline};
 

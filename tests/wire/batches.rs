@@ -1,6 +1,6 @@
 //! Batches: mixed, too long, of notifications only.
 
-use rpc_core::transport::limits::MAX_BATCH;
+use rpc_core::limits::MAX_BATCH;
 use serde_json::{Value, json};
 
 use super::raw::{post, post_with};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use rpc_core::route::slot::Slot;
+use rpc_core::slot::Slot;
 use serde_json::json;
 
 use super::world::{SESSION, World, call, eventually};

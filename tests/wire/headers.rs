@@ -1,6 +1,6 @@
 //! The headers between nodes, from whoever sends them: well-formed, wrong, forged.
 
-use rpc_core::route::slot::Slot;
+use rpc_core::slot::Slot;
 use serde_json::{Value, json};
 
 use super::world::{SESSION, World, call};

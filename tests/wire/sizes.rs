@@ -1,6 +1,6 @@
 //! Sizes, depths and counts over their limits: group C.
 
-use rpc_core::transport::limits::ENVELOPE_ROOM;
+use rpc_core::limits::ENVELOPE_ROOM;
 
 use super::raw::{Raw, post};
 use super::row::{refused, refused_call, turned_away};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rpc_core::route::slot::Slot;
+use rpc_core::slot::Slot;
 use serde_json::{Value, json};
 use wherever::NodeBuilder;
 use wherever::testing::Cluster;

@@ -3,23 +3,44 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 
 use super::refresh;
 use super::retry::MAX_REDIRECTS;
-use super::router::Router;
-use super::wherever::Shared;
+use super::shared::Shared;
 use crate::call::{Call, Caller, Covered, Outcome, Reply, Target};
-use crate::cluster::NodeId;
 use crate::error::{Executed, Kind, RpcError};
-use crate::route::slot::Slot;
+use crate::node::NodeId;
 use crate::service::{Partial, Routing};
+use crate::slot::Slot;
 
 /// What each node said.
 type Replies = Vec<(NodeId, Result<Reply, RpcError>)>;
 
+/// A caller that takes a call to all nodes apart, and hands the parts, like any other call, to `one`.
+pub(super) struct Fanout {
+    one: Arc<dyn Caller>,
+    shared: Arc<Shared>,
+}
+
+impl Fanout {
+    /// A fan-out around the caller of single nodes.
+    pub(super) fn around(one: Arc<dyn Caller>, shared: Arc<Shared>) -> Self {
+        Self { one, shared }
+    }
+}
+
+impl Caller for Fanout {
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+        match call.target {
+            Target::All => Box::pin(call_all(&*self.one, &self.shared, call)),
+            _ => self.one.call(call),
+        }
+    }
+}
+
 /// Asks every node of the method's group.
-pub(super) async fn call_all(router: &Router, shared: &Arc<Shared>, call: Call) -> Result<Reply, RpcError> {
+async fn call_all(one: &dyn Caller, shared: &Arc<Shared>, call: Call) -> Result<Reply, RpcError> {
     let Routing::All(partial) = call.method.routing else {
         return Err(
             RpcError::new(Kind::Internal, "only a method marked all runs on all nodes").with_executed(Executed::No)
@@ -27,7 +48,7 @@ pub(super) async fn call_all(router: &Router, shared: &Arc<Shared>, call: Call) 
     };
     let mut last = None;
     for _ in 0..=MAX_REDIRECTS {
-        let replies = ask(router, shared, &call).await?;
+        let replies = ask(one, shared, &call).await?;
         let gap = match gap(&replies) {
             Some(gap) if partial == Partial::Refuse => gap,
             _ => return merge(&call, partial, replies),
@@ -42,7 +63,7 @@ pub(super) async fn call_all(router: &Router, shared: &Arc<Shared>, call: Call) 
     Err(last.unwrap_or_else(|| RpcError::new(Kind::Coverage, "no node was asked")))
 }
 
-async fn ask(router: &Router, shared: &Arc<Shared>, call: &Call) -> Result<Replies, RpcError> {
+async fn ask(caller: &dyn Caller, shared: &Arc<Shared>, call: &Call) -> Result<Replies, RpcError> {
     let group = shared.groups.get(call.method.group);
     if group.members().is_empty() {
         refresh::ask_for_map(shared, call.deadline).await;
@@ -55,7 +76,7 @@ async fn ask(router: &Router, shared: &Arc<Shared>, call: &Call) -> Result<Repli
         let mut call = call.clone();
         call.id = shared.session.next();
         call.target = Target::Node(node.clone(), None);
-        async move { (node, router.call(call).await) }
+        async move { (node, caller.call(call).await) }
     };
     Ok(join_all(nodes.into_iter().map(|node| one(node.id))).await)
 }

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::typed::{MethodResult, read_value};
+use super::typed::read_value;
 use super::{Wherever, nested_path};
 use crate::call::{Call, Context, Deadline, Outcome, Path, Target};
 use crate::codec::args::ArgsWriter;
 use crate::codec::finite::EncodeError;
 use crate::error::{Executed, Kind, RpcError};
-use crate::service::MethodDescriptor;
+use crate::service::{MethodDescriptor, MethodResult};
 
 /// A call that is to be sent.
 pub struct Far<'a> {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::counts::Counts;
-use super::typed::MethodResult;
 use crate::call::context::ContextBuilder;
 use crate::call::deadline::DEFAULT_DEADLINE;
 use crate::call::{Context, Deadline, Path};
@@ -15,8 +14,8 @@ use crate::provider::guarded::{Authority, Guarded, joined};
 use crate::provider::here::Here;
 use crate::route::cells::Occupied;
 use crate::route::group::Group;
-use crate::route::slot::Slot;
-use crate::service::MethodDescriptor;
+use crate::service::{MethodDescriptor, MethodResult};
+use crate::slot::Slot;
 
 /// The authority over a local value: nobody else can own it.
 static LOCAL_VALUE: Authority = Authority::fixed();
@@ -24,9 +23,15 @@ static LOCAL_VALUE: Authority = Authority::fixed();
 /// A call that has its place at a provider in this process.
 pub struct Near<'a, S: ?Sized> {
     provider: &'a Arc<S>,
-    context: Context,
+    // Of the context only what is not known from the place: it is built where it stays, because copies of it cost more than a
+    // call does.
+    method: &'static MethodDescriptor,
+    inherited: Inherited,
     place: Option<Place<'a>>,
 }
+
+/// What a call inherits from the one it is nested in: the path, and the deadline unless that is the default one.
+type Inherited = (Path, Option<Deadline>);
 
 /// The place on this node; a local value has none.
 struct Place<'a> {
@@ -38,9 +43,7 @@ struct Place<'a> {
 impl<'a, S: ?Sized> Near<'a, S> {
     /// A call to a local value.
     pub(super) fn by_value(method: &'static MethodDescriptor, provider: &'a Arc<S>) -> Result<Self, RpcError> {
-        let (path, deadline) = inherited()?;
-        let context = ContextBuilder::new(method, path).deadline(deadline, DEFAULT_DEADLINE).build();
-        Ok(Self { provider, context, place: None })
+        Ok(Self { provider, method, inherited: inherited()?, place: None })
     }
 
     /// A call to this node's own provider, inside its slot.
@@ -53,15 +56,9 @@ impl<'a, S: ?Sized> Near<'a, S> {
         counts: &Counts,
     ) -> Result<Self, RpcError> {
         here.admits()?;
-        let (path, deadline) = inherited()?;
+        let inherited = inherited()?;
         counts.local.add();
-        let slot = occupied.as_ref().map(|(slot, _)| *slot);
-        let context = ContextBuilder::new(method, path)
-            .deadline(deadline, here.settings.default_deadline)
-            .slot(slot, slot.map_or(0, |slot| group.epoch(slot)))
-            .node(Some(here.id.clone()))
-            .build();
-        Ok(Self { provider, context, place: Some(Place { here, group, occupied }) })
+        Ok(Self { provider, method, inherited, place: Some(Place { here, group, occupied }) })
     }
 
     /// The provider.
@@ -76,17 +73,19 @@ impl<'a, S: ?Sized> Near<'a, S> {
 
     /// Runs the method. Dropping the future drops the method's where it stands.
     pub async fn run<R: MethodResult>(self, future: BoxFuture<'_, R>) -> R {
-        let authority = self.place.as_ref().map_or(&LOCAL_VALUE, |place| &place.here.authority);
-        match Guarded::new(future, self.context, authority).await {
+        let Self { method, inherited, place, .. } = self;
+        let authority = place.as_ref().map_or(&LOCAL_VALUE, |place| &place.here.authority);
+        match Guarded::new(future, context(method, inherited, place.as_ref()), authority).await {
             Ok(result) => result,
-            Err(error) => R::refused(locate(error, self.place.as_ref())),
+            Err(error) => R::refused(locate(error, place.as_ref())),
         }
     }
 
     /// Runs the method to its end on a task of its own; the deadline ends only the waiting.
     pub async fn detach<R: MethodResult>(mut self, future: impl Future<Output = R> + Send + 'static) -> R {
-        let deadline = self.context.settle();
-        let context = self.context.detached();
+        let mut context = context(self.method, self.inherited, self.place.as_ref());
+        let deadline = context.settle();
+        let context = context.detached();
         let here = self.place.as_ref().map(|place| place.here.clone());
         let occupied = self.place.as_mut().and_then(|place| {
             let (slot, occupied) = place.occupied.take()?;
@@ -105,14 +104,28 @@ impl<'a, S: ?Sized> Near<'a, S> {
     }
 }
 
-/// What a near call inherits from the call it is nested in: the path, and the deadline if that is not the default one.
-fn inherited() -> Result<(Path, Option<Deadline>), RpcError> {
-    let Some(context) = Context::current() else { return Ok((Path::root(), None)) };
-    let deadline = context.deadline();
-    if deadline.has_passed() {
-        return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call started"));
-    }
-    Ok((context.path_of_nested()?, Some(deadline)))
+fn inherited() -> Result<Inherited, RpcError> {
+    Context::with_current(|current| {
+        let Some(context) = current else { return Ok((Path::root(), None)) };
+        let deadline = context.settle();
+        if deadline.has_passed() {
+            return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call started"));
+        }
+        Ok((context.path_of_nested()?, Some(deadline)))
+    })
+}
+
+fn context(method: &'static MethodDescriptor, (path, deadline): Inherited, place: Option<&Place<'_>>) -> Context {
+    let context = ContextBuilder::new(method, path);
+    let Some(Place { here, group, occupied }) = place else {
+        return context.deadline(deadline, DEFAULT_DEADLINE).build();
+    };
+    let slot = occupied.as_ref().map(|(slot, _)| *slot);
+    context
+        .deadline(deadline, here.settings.default_deadline)
+        .slot(slot, slot.map_or(0, |slot| group.epoch(slot)))
+        .node(Some(here.id.clone()))
+        .build()
 }
 
 /// Says where the call failed.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
-
-use super::wherever::Shared;
+use super::shared::Shared;
 use crate::call::Deadline;
 use crate::cluster::view::ClusterView;
 use crate::error::{Kind, RpcError};
@@ -16,10 +14,6 @@ const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait for one node's map.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// When the map was last asked for. The lock is the queue of those who wait for the one request; calls never take it otherwise.
-#[derive(Debug, Default)]
-pub struct Refresh(Mutex<Option<Instant>>);
-
 /// Refreshes the map if that is possible and due, and returns when the map is as new as it can be had. A node of a fixed cluster
 /// has nothing to refresh.
 pub(super) async fn ask_for_map(shared: &Arc<Shared>, deadline: Deadline) {
@@ -27,7 +21,7 @@ pub(super) async fn ask_for_map(shared: &Arc<Shared>, deadline: Deadline) {
         return;
     }
     let refreshing = async {
-        let mut last = shared.refresh.0.lock().await;
+        let mut last = shared.refreshed.lock().await;
         let is_due = last.is_none_or(|last| last.elapsed() >= LEAST_INTERVAL);
         if is_due {
             *last = Some(Instant::now());

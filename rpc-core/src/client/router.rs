@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::refresh;
 use super::retry::{Retry, Step};
-use super::wherever::Shared;
-use super::{fanout, refresh};
+use super::shared::Shared;
 use crate::call::{Call, Caller, Reply, Target};
-use crate::cluster::{NodeId, NodeInfo};
 use crate::error::{Executed, Kind, RpcError};
+use crate::node::{NodeId, NodeInfo};
 use crate::provider::here::LocalDispatch;
 use crate::route::group::Group;
 use crate::service::Routing;
@@ -27,12 +27,7 @@ enum Place {
 
 impl Caller for Router {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
-        Box::pin(async move {
-            match call.target {
-                Target::All => fanout::call_all(self, &self.0, call).await,
-                _ => self.call_one(call).await,
-            }
-        })
+        Box::pin(self.call_one(call))
     }
 }
 

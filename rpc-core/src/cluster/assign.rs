@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use crate::route::slot::Slot;
+use crate::slot::Slot;
 
 /// How much a node should hold relative to the others; 0 holds nothing (a node on its way out).
 pub type Weight = u32;

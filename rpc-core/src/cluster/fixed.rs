@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use super::assign;
 use super::view::{GroupView, SlotRange, is_dialable};
-use super::{NodeId, NodeInfo, assign};
-use crate::route::slot::Slot;
+use crate::node::{NodeId, NodeInfo};
+use crate::slot::Slot;
 
 /// The epoch of every slot of a fixed cluster: its owners never change.
 const FIXED_EPOCH: u64 = 1;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NodeId, NodeInfo};
-use crate::route::map::MAX_NODES;
-use crate::route::slot::Slot;
+use crate::limits::MAX_NODES;
+use crate::node::{NodeId, NodeInfo};
+use crate::slot::Slot;
 
 /// Version of the view's shape; a reader refuses a later one.
 pub const VIEW_FORMAT: u32 = 1;
@@ -39,6 +39,14 @@ pub struct GroupView {
     pub slots: Vec<SlotRange>,
 }
 
+impl GroupView {
+    /// How many slots `node` owns.
+    pub fn slots_of(&self, node: &NodeId) -> u32 {
+        let is_its = |run: &&SlotRange| self.nodes.get(run.node).is_some_and(|info| info.id == *node);
+        self.slots.iter().filter(is_its).map(SlotRange::len).sum()
+    }
+}
+
 /// A run of slots with one owner and one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotRange {
@@ -50,6 +58,14 @@ pub struct SlotRange {
     pub node: usize,
     /// The epoch of these slots.
     pub epoch: u64,
+}
+
+impl SlotRange {
+    /// How many slots the run has; never 0.
+    #[expect(clippy::len_without_is_empty, reason = "a run is never empty")]
+    pub fn len(&self) -> u32 {
+        u32::from(self.last.get()) - u32::from(self.first.get()) + 1
+    }
 }
 
 /// A service, for people and for clients of other languages.

@@ -154,7 +154,8 @@ impl Kind {
     pub fn code(self, executed: Executed) -> i32 {
         match self {
             Self::Parse => -32700,
-            Self::InvalidRequest | Self::TooDeep | Self::TooLarge => -32600,
+            Self::InvalidRequest | Self::TooDeep => -32600,
+            Self::TooLarge if executed == Executed::No => -32600,
             Self::UnknownService | Self::UnknownMethod => -32601,
             Self::BadArguments | Self::BadKey | Self::SlotMismatch => -32602,
             Self::Moved => -32001,

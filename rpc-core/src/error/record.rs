@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Executed, Kind};
-use crate::cluster::NodeId;
-use crate::route::slot::Slot;
+use crate::node::NodeId;
+use crate::slot::Slot;
 
 /// An [`RpcError`](super::RpcError) as it stands in the `data` of a JSON-RPC error. Unknown members are ignored, so that a later
 /// version may add some.

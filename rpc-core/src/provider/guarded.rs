@@ -82,12 +82,10 @@ impl<'a, T> Guarded<'a, T> {
         timer.as_mut().poll(cx).is_ready()
     }
 
-    /// Drops the provider's future; a panic in a destructor of the user's is a panic of the provider, not of the node.
+    /// Drops the provider's future before its end.
     fn end(&mut self) {
-        let future = self.future.take();
-        let context = &mut self.context;
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| Context::enter(context, || drop(future)))) {
-            forget_panic(payload);
+        if let Some(future) = self.future.take() {
+            Context::enter(&mut self.context, || drop_caught(future));
         }
     }
 }
@@ -101,14 +99,25 @@ impl<T> Future for Guarded<'_, T> {
             this.end();
             return Poll::Ready(Err(error));
         }
-        let (future, context) = (&mut this.future, &mut this.context);
-        let Some(running) = future else {
+        let Some(mut running) = this.future.take() else {
             return Poll::Ready(Err(RpcError::new(Kind::Internal, "polled after its end")));
         };
+        let future = &mut this.future;
         // Unwind safety: after a panic the future is never polled again, and the context is put back by its guard.
-        let polled = catch_unwind(AssertUnwindSafe(|| Context::enter(context, || running.as_mut().poll(cx))));
+        let polled = Context::enter(&mut this.context, || {
+            let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
+            match polled {
+                Ok(Poll::Pending) => *future = Some(running),
+                // Dropped where it has ended, while its context is still current.
+                _ => drop_caught(running),
+            }
+            polled
+        });
         let answer = match polled {
-            Ok(Poll::Pending) if this.arm(cx) => Err(passed()),
+            Ok(Poll::Pending) if this.arm(cx) => {
+                this.end();
+                Err(passed())
+            }
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(_)) if this.is_late() => Err(passed()),
             Ok(Poll::Ready(value)) => Ok(value),
@@ -117,7 +126,6 @@ impl<T> Future for Guarded<'_, T> {
                 Err(RpcError::new(Kind::Panicked, "the provider panicked; its node's log has the message"))
             }
         };
-        this.end();
         Poll::Ready(answer)
     }
 }
@@ -133,6 +141,13 @@ impl<T> Guarded<'_, T> {
 fn passed() -> RpcError {
     RpcError::new(Kind::Deadline, "the deadline passed while the provider ran; it was stopped at its next await")
         .with_executed(Executed::Maybe)
+}
+
+/// Drops a provider's future; a panic in a destructor of the user's is a panic of the provider, not of the node.
+fn drop_caught<T>(future: BoxFuture<'_, T>) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+        forget_panic(payload);
+    }
 }
 
 /// Drops a panic's payload; one whose own destructor panics is leaked, since that is all that is left to do with it.

@@ -10,8 +10,8 @@ use super::guarded::Authority;
 use super::in_flight::{InFlight, MAX_IN_FLIGHT};
 use super::{Incoming, Registry};
 use crate::call::{Call, Caller, Reply};
-use crate::cluster::NodeId;
 use crate::error::{Executed, Kind, RpcError};
+use crate::node::NodeId;
 use crate::route::group::Groups;
 
 /// What a caller of a node on its way out is told to wait.
@@ -50,7 +50,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             default_deadline: crate::call::deadline::DEFAULT_DEADLINE,
-            max_message: crate::transport::limits::MAX_MESSAGE,
+            max_message: crate::limits::MAX_MESSAGE,
             max_in_flight: MAX_IN_FLIGHT,
             run_twice: false,
         }

@@ -11,14 +11,13 @@ use super::guarded::{Guarded, joined};
 use super::here::Here;
 use crate::call::context::ContextBuilder;
 use crate::call::{Call, CallId, Context, Covered, Deadline, Outcome, Path, Reply};
-use crate::client::typed::MethodResult;
 use crate::codec::args::Args;
 use crate::codec::finite::to_json;
 use crate::error::{Executed, Kind, RpcError};
 use crate::route::cells::Occupied;
 use crate::route::group::Group;
-use crate::route::slot::Slot;
-use crate::service::{MethodDescriptor, Routing};
+use crate::service::{MethodDescriptor, MethodResult, Routing};
+use crate::slot::Slot;
 
 /// A call with its arguments still encoded, on the node that is to run it.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 mod prefer_here;
 mod round_robin;
 
-use crate::cluster::{NodeId, NodeInfo};
+use crate::node::{NodeId, NodeInfo};
 use crate::service::Balancing;
 
 /// The state of all policies of one program.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::slot::Slot;
+use crate::slot::Slot;
 
 /// Set while this node serves the slot. It shares one word with the count of calls inside, so that "is it mine?" and "one more
 /// is inside" are a single step that a hand-over cannot slip in between.

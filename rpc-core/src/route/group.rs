@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::cells::{Cells, Occupied};
-use super::map::{MAX_NODES, Ownership, SlotMap};
-use super::slot::Slot;
+use super::map::{Ownership, SlotMap};
 use crate::call::Covered;
 use crate::cluster::view::{GroupView, SlotRange};
-use crate::cluster::{NodeId, NodeInfo};
+use crate::limits::MAX_NODES;
+use crate::node::{NodeId, NodeInfo};
+use crate::slot::Slot;
 
 /// One group as this process sees it. On a node it also holds the node's own slot cells.
 pub struct Group {

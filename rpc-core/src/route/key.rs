@@ -20,7 +20,7 @@ use serde::Serialize;
 pub use self::error::KeyError;
 
 use self::component::{Component, Sink};
-use super::slot::{Slot, hash_tag};
+use crate::slot::{Slot, hash_tag};
 
 /// Between two components; a control character that keys hardly ever hold (and if one does, two keys may share a slot,
 /// which costs nothing).

@@ -2,10 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::slot::Slot;
-
-/// Most nodes a map can name over its life: the owner's index has 16 bits, and 0 stands for "nobody".
-pub const MAX_NODES: usize = 4096;
+use crate::slot::Slot;
 
 const OWNER_BITS: u32 = 16;
 

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Method, Request, Response, Url};
 
 use self::cancel::{Cancels, TakeBack};
-use super::{headers, limits};
+use super::headers;
 use crate::call::{Call, Caller, Reply};
-use crate::cluster::NodeInfo;
 use crate::cluster::view::ClusterView;
 use crate::codec::envelope;
 use crate::error::{Executed, Kind, RpcError};
+use crate::limits;
+use crate::node::NodeInfo;
 use crate::transport::peers::Transport;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -83,6 +84,7 @@ impl Transport for HttpTransport {
             client: self.client.clone(),
             url: url(&node.address, "/rpc"),
             cluster: self.cluster.clone(),
+            cluster_header: OnceLock::new(),
             max_reply: self.max_reply,
             cancels: self.cancels.clone(),
         })
@@ -113,6 +115,7 @@ struct HttpPeer {
     client: Client,
     url: Result<Url, RpcError>,
     cluster: Arc<OnceLock<String>>,
+    cluster_header: OnceLock<HeaderValue>,
     max_reply: usize,
     cancels: Arc<Cancels>,
 }
@@ -120,10 +123,9 @@ struct HttpPeer {
 impl Caller for HttpPeer {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
-            let url = self.url.clone()?;
-            let take_back = TakeBack::armed(&self.cancels, &url, &call);
-            let answer =
-                tokio::time::timeout_at(call.deadline.instant().into(), self.exchange(url.clone(), &call)).await;
+            let url = self.url.as_ref().map_err(Clone::clone)?;
+            let take_back = TakeBack::armed(&self.cancels, url, &call);
+            let answer = tokio::time::timeout_at(call.deadline.instant().into(), self.exchange(url, &call)).await;
             take_back.disarm();
             answer.unwrap_or_else(|_| Err(self.too_late(&call)))
         })
@@ -131,11 +133,8 @@ impl Caller for HttpPeer {
 }
 
 impl HttpPeer {
-    async fn exchange(&self, url: Url, call: &Call) -> Result<Reply, RpcError> {
-        let mut body = Vec::with_capacity(call.params.len() + 96);
-        envelope::write_request(&mut body, call.id.sequence, call.method.full_name, &call.params);
-        let sending = self.client.post(url).headers(self.headers(call)).body(body).send();
-        let response = sending.await.map_err(unsent_or_lost)?;
+    async fn exchange(&self, url: &Url, call: &Call) -> Result<Reply, RpcError> {
+        let response = self.client.execute(self.request(url, call)).await.map_err(unsent_or_lost)?;
         if let Some(error) = refused(&response) {
             return Err(error);
         }
@@ -143,11 +142,21 @@ impl HttpPeer {
         reply::read(&body, call.id.sequence)
     }
 
+    /// The request, put together without reqwest's builder, which would go over the headers once more.
+    fn request(&self, url: &Url, call: &Call) -> Request {
+        let mut body = Vec::with_capacity(call.params.len() + 96);
+        envelope::write_request(&mut body, call.id.sequence, call.method.full_name, &call.params);
+        let mut request = Request::new(Method::POST, url.clone());
+        *request.headers_mut() = self.headers(call);
+        *request.body_mut() = Some(body.into());
+        request
+    }
+
     fn headers(&self, call: &Call) -> HeaderMap {
         let mut map = HeaderMap::with_capacity(10);
         map.insert(CONTENT_TYPE, JSON);
-        if let Some(cluster) = self.cluster.get().and_then(|cluster| HeaderValue::from_str(cluster).ok()) {
-            map.insert(headers::CLUSTER, cluster);
+        if let Some(cluster) = self.cluster_header() {
+            map.insert(headers::CLUSTER, cluster.clone());
         }
         if let Some(slot) = call.target.slot() {
             map.insert(headers::SLOT, slot.get().into());
@@ -156,7 +165,7 @@ impl HttpPeer {
         // Rounded up, so that what is left of the last millisecond is not taken from the callee.
         let left = call.deadline.remaining().as_micros().div_ceil(1000);
         map.insert(headers::DEADLINE, u64::try_from(left).unwrap_or(u64::MAX).into());
-        if let Ok(id) = HeaderValue::from_str(&call.id.to_string()) {
+        if let Ok(id) = HeaderValue::try_from(call.id.to_string()) {
             map.insert(headers::CALL, id);
         }
         if call.hops > 0 {
@@ -171,6 +180,15 @@ impl HttpPeer {
             map.insert(headers::TRACE, trace);
         }
         map
+    }
+
+    /// The cluster's id as a header, made once it is known.
+    fn cluster_header(&self) -> Option<&HeaderValue> {
+        if let Some(header) = self.cluster_header.get() {
+            return Some(header);
+        }
+        let header = HeaderValue::from_str(self.cluster.get()?).ok()?;
+        Some(self.cluster_header.get_or_init(|| header))
     }
 
     fn too_late(&self, call: &Call) -> RpcError {

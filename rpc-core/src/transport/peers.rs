@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures_util::future::BoxFuture;
 
 use crate::call::{Call, Caller, Reply};
-use crate::client::budget::Budget;
 use crate::cluster::view::ClusterView;
-use crate::cluster::{NodeId, NodeInfo};
 use crate::error::RpcError;
+use crate::node::{NodeId, NodeInfo};
+use crate::transport::budget::Budget;
 
 /// A way to reach nodes.
 pub trait Transport: Send + Sync + 'static {

@@ -1,15 +1,17 @@
 //! The caller's side: the client implements the trait, and routes each call.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::spanned::Spanned as _;
 
+use super::dispatch::assertion;
+use super::located::located;
 use super::{Cx, locals, trait_};
-use crate::model::{Method, Passing};
+use crate::model::Method;
 use crate::names;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// impl UrlStore for UrlStoreClient {
 ///     fn get(&self, __a0: &str) -> impl Future<Output = Result<Url, StoreError>> + Send {
 ///         async move {
@@ -37,16 +39,12 @@ fn call(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let signature = trait_::signature(method, &locals(method));
     let descriptor = names::descriptor(&method.item.sig.ident);
     let result = method.result();
-    let checks = method.args.iter().filter_map(|arg| match &arg.passing {
-        Passing::Text | Passing::OptionalText => None,
-        Passing::Owned(ty) | Passing::Lent(ty) | Passing::OptionalLent(ty) | Passing::OptionalDeref(ty) => {
-            Some(quote_spanned!(ty.span()=> #private::assert_argument::<#ty>();))
-        }
-    });
-    let check = quote_spanned!(result.span()=> #private::assert_result::<#result>(););
+    let checks = method.args.iter().map(|arg| assertion(cx, arg));
+    let check = located(quote!(#private::assert_result::<#result>();), result.span());
     let key = cx.key(method);
-    let near = near(cx, method);
+    let near = located(near(cx, method), result.span());
     let far = far(method);
+    let refused = located(quote!(#private::refused(error)), result.span());
     quote! {
         #[allow(clippy::manual_async_fn)]
         #signature {
@@ -56,7 +54,7 @@ fn call(cx: &Cx<'_>, method: &Method) -> TokenStream {
                 match self.0.route(&#descriptor, #key).await {
                     #private::Route::Near(near) => #near,
                     #private::Route::Far(far) => #far,
-                    #private::Route::Refused(error) => #private::refused(error),
+                    #private::Route::Refused(error) => #refused,
                 }
             }
         }
@@ -86,12 +84,11 @@ fn far(method: &Method) -> TokenStream {
     let args = if method.args.is_empty() { quote!(_args) } else { quote!(args) };
     let writes = method.args.iter().zip(locals(method)).map(|(arg, local)| {
         let name = &arg.name.value;
-        quote_spanned!(arg.ty.span()=> args.arg(#name, &#local)?;)
+        located(quote!(args.arg(#name, &#local)?;), arg.ty.span())
     });
-    quote! {
-        far.call(|#args| {
-            #(#writes)*
-            ::core::result::Result::Ok(())
-        }).await
-    }
+    let write = quote!(|#args| { #(#writes)* ::core::result::Result::Ok(()) });
+    let (call, send) = (quote!(far.call), quote!(.await));
+    let place = method.result().span();
+    let (call, send) = (located(call, place), located(send, place));
+    quote!(#call(#write) #send)
 }

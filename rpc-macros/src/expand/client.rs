@@ -6,7 +6,7 @@ use quote::quote;
 use super::Cx;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// /// Client of [`UrlStore`]: …
 /// pub struct UrlStoreClient(Client<dyn __UrlStoreShim>);
 /// impl UrlStoreClient { pub fn new… on… local… provider… }
@@ -25,10 +25,10 @@ pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
         #[allow(dead_code, non_camel_case_types)]
         #vis struct #client(#private::Client<dyn #shim>);
 
+        #inherent
+
         #(#cfgs)*
-        #[allow(deprecated)]
         const _: () = {
-            #inherent
             #traits
         };
     }
@@ -36,8 +36,10 @@ pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
 
 fn inherent(cx: &Cx<'_>) -> TokenStream {
     let Cx { krate, private, client, trait_, .. } = cx;
+    let cfgs = &cx.service.cfgs;
     quote! {
-        #[allow(dead_code)]
+        #(#cfgs)*
+        #[allow(dead_code, deprecated)]
         impl #client {
             /// A client backed by the cluster: each call goes to the node that its key or its routing picks.
             #[must_use]
@@ -60,7 +62,7 @@ fn inherent(cx: &Cx<'_>) -> TokenStream {
             /// The value as a provider, for `Node::builder().provide(…)`.
             #[must_use]
             pub fn provider<__Provider: #trait_>(provider: __Provider) -> #private::Provider {
-                #trait_::__wherever_provider(::std::sync::Arc::new(provider))
+                <__Provider as #trait_>::__wherever_provider(::std::sync::Arc::new(provider))
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::model::{KeyPart, Method, Routing};
 use crate::names;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// static __METHOD_get: MethodDescriptor = MethodDescriptor { service: "UrlStore", name: "get", … };
 /// fn __slot_of_get(args: &Args<'_>) -> Result<Slot, RpcError> { let __a0 = args.text(0)?; slot_of(&__a0) }
 /// static __SERVICE: ServiceDescriptor = ServiceDescriptor { name: "UrlStore", methods: &[&__METHOD_get], … };

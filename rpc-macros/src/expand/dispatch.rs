@@ -1,15 +1,16 @@
 //! The provider's side: a call arrives encoded, its arguments are decoded, its slot is entered, the method runs.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::spanned::Spanned as _;
 
+use super::located::located;
 use super::{Cx, locals};
 use crate::model::{Argument, Method, Passing};
 use crate::names;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// impl Service for dyn __UrlStoreShim {
 ///     fn descriptor() -> &'static ServiceDescriptor { &__SERVICE }
 ///     fn dispatch(self: Arc<Self>, call: Incoming) -> BoxFuture<'static, Result<Reply, RpcError>> {
@@ -60,14 +61,15 @@ fn arm(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let result = method.result();
     let call = quote!(<dyn #shim as #shim>::#shim_method(&*self #(, #passed)*));
     let run = if method.marks.detach.is_some() {
-        quote_spanned!(result.span()=> entry.detach(async move { #call.await }).await)
+        quote!(entry.detach(async move { #call.await }).await)
     } else {
-        quote_spanned!(result.span()=> entry.run(#call).await)
+        quote!(entry.run(#call).await)
     };
-    let check = quote_spanned!(result.span()=> #private::assert_result::<#result>());
+    let run = located(run, result.span());
+    let check = located(quote!(#private::assert_result::<#result>();), result.span());
     quote! {
         #name => ::std::boxed::Box::pin(async move {
-            #check;
+            #check
             let #args = call.args()?;
             #(#decoded)*
             let entry = call.enter(#key).await?;
@@ -78,18 +80,26 @@ fn arm(cx: &Cx<'_>, method: &Method) -> TokenStream {
 
 /// `let __a0: T = args.get(0)?;`
 pub(super) fn decode(cx: &Cx<'_>, index: usize, arg: &Argument, local: &Ident) -> TokenStream {
-    let private = &cx.private;
-    match &arg.passing {
+    let check = assertion(cx, arg);
+    let decoded = match &arg.passing {
         Passing::Text => quote!(let #local = args.text(#index)?;),
         Passing::OptionalText => quote!(let #local = args.optional_text(#index)?;),
-        Passing::Owned(ty) | Passing::Lent(ty) => quote_spanned! {ty.span()=>
-            #private::assert_argument::<#ty>();
-            let #local: #ty = args.get(#index)?;
-        },
-        Passing::OptionalLent(ty) | Passing::OptionalDeref(ty) => quote_spanned! {ty.span()=>
-            #private::assert_argument::<#ty>();
-            let #local: ::core::option::Option<#ty> = args.get(#index)?;
-        },
+        Passing::Owned(ty) | Passing::Lent(ty) => quote!(let #local: #ty = args.get(#index)?;),
+        Passing::OptionalLent(ty) | Passing::OptionalDeref(ty) => {
+            quote!(let #local: ::core::option::Option<#ty> = args.get(#index)?;)
+        }
+    };
+    located(quote!(#check #decoded), arg.ty.span())
+}
+
+/// Fails to compile, before anything else at the same place does, if the argument cannot be sent.
+pub(super) fn assertion(cx: &Cx<'_>, arg: &Argument) -> TokenStream {
+    let private = &cx.private;
+    match &arg.passing {
+        Passing::Text | Passing::OptionalText => TokenStream::new(),
+        Passing::Owned(ty) | Passing::Lent(ty) | Passing::OptionalLent(ty) | Passing::OptionalDeref(ty) => {
+            located(quote!(#private::assert_argument::<#ty>();), arg.ty.span())
+        }
     }
 }
 

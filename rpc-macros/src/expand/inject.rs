@@ -9,7 +9,7 @@ use crate::inject::{Injected, InjectedField};
 use crate::names;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// impl Inject for Shortener {
 ///     fn inject(injector: &Injector<'_>) -> Result<Self, InjectError> {
 ///         let mut fields = injector.fields("Shortener");

@@ -8,7 +8,7 @@ use crate::parse::cfgs;
 use crate::provider::Provider;
 
 /// Expands to the impl, unchanged, and:
-/// ```ignore
+/// ```text
 /// const _: () = {
 ///     fn __build(injector: &Injector<'_>) -> Result<Provider, InjectError> { … }    // absent for `given`
 ///     fn __adopt(value: Arc<dyn Any + Send + Sync>) -> Option<Provider> { … }
@@ -31,7 +31,7 @@ pub(crate) fn expand(provider: &Provider) -> TokenStream {
         #item
 
         #(#cfgs)*
-        #[allow(deprecated)]
+        #[allow(deprecated, unused_qualifications)]
         const _: () = {
             #build
 

@@ -8,7 +8,7 @@ use crate::model::Method;
 use crate::{lifetimes, names};
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// #[doc(hidden)]
 /// pub trait __UrlStoreShim: Send + Sync + 'static {
 ///     fn __wherever_get<'w>(&'w self, __a0: &'w str) -> BoxFuture<'w, Result<Url, StoreError>>;
@@ -26,6 +26,7 @@ pub(super) fn declaration(cx: &Cx<'_>) -> TokenStream {
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(deprecated, non_camel_case_types, non_snake_case, private_interfaces)]
+        #[allow(clippy::too_many_arguments, clippy::type_complexity)]
         #vis trait #shim: ::core::marker::Send + ::core::marker::Sync + 'static {
             #methods
         }
@@ -33,7 +34,7 @@ pub(super) fn declaration(cx: &Cx<'_>) -> TokenStream {
 }
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// impl<__Provider: UrlStore> __UrlStoreShim for __Provider {
 ///     fn __wherever_get<'w>(&'w self, __a0: &'w str) -> BoxFuture<'w, Result<Url, StoreError>> {
 ///         Box::pin(<__Provider as UrlStore>::get(self, __a0))

@@ -2,7 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{FnArg, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type, parse_quote};
+use syn::visit_mut::VisitMut;
+use syn::{FnArg, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote};
 
 use super::{Cx, client, trait_};
 use crate::model::Service;
@@ -42,7 +43,7 @@ fn is_whole(item: &ItemTrait) -> bool {
 /// Whether a supertrait is none that the client has.
 fn unfulfillable(item: &ItemTrait) -> bool {
     item.supertraits.iter().any(|bound| match bound {
-        syn::TypeParamBound::Trait(bound) => crate::validate::service::cannot_hold(&bound.path),
+        TypeParamBound::Trait(bound) => crate::validate::service::cannot_hold(&bound.path),
         _ => false,
     })
 }
@@ -50,6 +51,8 @@ fn unfulfillable(item: &ItemTrait) -> bool {
 fn cleaned(cx: &Cx<'_>, whole: bool) -> TokenStream {
     let mut item = cx.service.item.clone();
     item.modifiers = Default::default();
+    let supertraits = std::mem::take(&mut item.supertraits);
+    item.supertraits = supertraits.into_iter().filter(|bound| !is_relaxed(bound)).collect();
     item.attrs.push(parse_quote!(#[allow(async_fn_in_trait, clippy::all)]));
     for member in &mut item.items {
         if let TraitItem::Fn(function) = member {
@@ -66,9 +69,15 @@ fn cleaned(cx: &Cx<'_>, whole: bool) -> TokenStream {
     item.into_token_stream()
 }
 
+/// `?Sized`, which the compiler refuses here as well.
+fn is_relaxed(bound: &TypeParamBound) -> bool {
+    matches!(bound, TypeParamBound::Trait(bound) if bound.maybe.is_some())
+}
+
 /// Takes off what the compiler would complain about too.
 fn clean(function: &mut TraitItemFn) {
     let bodiless = function.default.is_none();
+    NoNever.visit_signature_mut(&mut function.sig);
     function.sig.constness = None;
     function.sig.variadic = None;
     for input in &mut function.sig.inputs {
@@ -79,6 +88,18 @@ fn clean(function: &mut TraitItemFn) {
             FnArg::Receiver(receiver) if bodiless => receiver.mutability = None,
             _ => {}
         }
+    }
+}
+
+/// `!` in a signature is the compiler's to refuse as well.
+struct NoNever;
+
+impl VisitMut for NoNever {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::Never(_) = ty {
+            *ty = parse_quote!(());
+        }
+        syn::visit_mut::visit_type_mut(self, ty);
     }
 }
 

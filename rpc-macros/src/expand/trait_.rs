@@ -8,7 +8,7 @@ use super::Cx;
 use crate::model::Method;
 
 /// Expands to:
-/// ```ignore
+/// ```text
 /// /// Short addresses.
 /// pub trait UrlStore: Send + Sync + 'static {
 ///     fn get(&self, code: &str) -> impl Future<Output = Result<Url, StoreError>> + Send;

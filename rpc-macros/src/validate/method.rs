@@ -58,10 +58,10 @@ fn receiver(sig: &Signature, errors: &mut Errors) {
             ReceiverKind::Reference(_, _, None) => {}
             ReceiverKind::Typed(_, ty) if is_shared_self(ty) && receiver.mutability.is_none() => {}
             ReceiverKind::Reference(_, _, Some(_)) => {
-                errors.on(receiver, format!("a method of a service cannot take `&mut self`: {SHARED}"))
+                errors.on(receiver, format!("a method of a service cannot take `&mut self`: {SHARED}"));
             }
             ReceiverKind::Value => {
-                errors.on(receiver, "a method of a service cannot consume its provider; take `&self`")
+                errors.on(receiver, "a method of a service cannot consume its provider; take `&self`");
             }
             _ => errors
                 .on(without_attrs(receiver), "a method of a service takes `&self`, whatever its provider is kept in"),

@@ -22,7 +22,7 @@ pub(super) fn check(sig: &Signature, errors: &mut Errors) {
         // Reported with the missing `async`; after `async` it is one more thing to unwrap.
         Type::ImplTrait(_) if sig.asyncness.is_none() => {}
         Type::ImplTrait(_) => {
-            errors.on(ty, "a reply needs one concrete type; write `Result<T, E>` instead of `impl …`")
+            errors.on(ty, "a reply needs one concrete type; write `Result<T, E>` instead of `impl …`");
         }
         Type::Path(path) => {
             let first = path.path.segments.first();

@@ -61,23 +61,9 @@ fn supertraits(item: &ItemTrait, errors: &mut Errors) {
     }
 }
 
-/// Whether the supertrait is one that no client can have.
+/// Whether the supertrait is one that no client can have: it holds an `Arc`. Others can be implemented for it by hand.
 pub(crate) fn cannot_hold(path: &Path) -> bool {
-    const IMPOSSIBLE: &[&str] = &[
-        "Copy",
-        "Default",
-        "PartialEq",
-        "Eq",
-        "PartialOrd",
-        "Ord",
-        "Hash",
-        "Serialize",
-        "Deserialize",
-        "DeserializeOwned",
-        "Display",
-        "Error",
-    ];
-    IMPOSSIBLE.iter().any(|name| ends_in(path, name))
+    ends_in(path, "Copy")
 }
 
 fn ends_in(path: &Path, name: &str) -> bool {
@@ -114,17 +100,14 @@ fn methods_differ(methods: &[Method], errors: &mut Errors) {
     let mut earlier: HashMap<&str, &Method> = HashMap::new();
     for method in methods {
         let name = method.name.value.as_str();
-        match earlier.insert(name, method) {
-            Some(first) if first.cfgs.is_empty() || method.cfgs.is_empty() => {
-                // Two methods of one name in Rust are the compiler's to report.
-                if first.item.sig.ident != method.item.sig.ident {
-                    let message = format!(
-                        "another method is already called `{name}` on the wire; give this one another name with #[rpc(name = \"…\")]"
-                    );
-                    errors.at(method.name.span, message);
-                }
-            }
-            _ => {}
+        let Some(first) = earlier.insert(name, method) else { continue };
+        let exclusive = !first.cfgs.is_empty() && !method.cfgs.is_empty();
+        // Two methods of one name in Rust are the compiler's to report.
+        if !exclusive && first.item.sig.ident != method.item.sig.ident {
+            let message = format!(
+                "another method is already called `{name}` on the wire; give this one another name with #[rpc(name = \"…\")]"
+            );
+            errors.at(method.name.span, message);
         }
     }
 }

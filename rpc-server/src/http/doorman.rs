@@ -85,14 +85,17 @@ pub(super) fn check_body(headers: &HeaderMap, limit: usize) -> Result<(), Turned
     Ok(())
 }
 
-/// `application/json`, with no charset but UTF-8.
+/// The content types of JSON-RPC over HTTP. A web page cannot send any of them across origins without asking first.
+const JSON_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "application/jsonrequest"];
+
+/// One of [`JSON_TYPES`], with no charset but UTF-8.
 fn is_json(content_type: &[u8]) -> bool {
     if content_type == b"application/json" {
         return true;
     }
     let Ok(text) = std::str::from_utf8(content_type) else { return false };
     let mut parts = text.split(';').map(str::trim);
-    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let is_json = parts.next().is_some_and(|kind| JSON_TYPES.iter().any(|json| kind.eq_ignore_ascii_case(json)));
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
             value.trim_matches('"').eq_ignore_ascii_case("utf-8")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::header::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use rpc_core::call::{CallId, Deadline, Path};
-use rpc_core::route::slot::Slot;
+use rpc_core::slot::Slot;
 use rpc_core::transport::headers;
 use rpc_core::{Kind, RpcError};
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Limited};
 use rpc_core::codec::envelope::{self, BadRequest, Id, Message, Unparsed};
-use rpc_core::transport::limits;
+use rpc_core::limits;
 use rpc_core::{Kind, RpcError};
 
 use super::doorman::{TurnedAway, check_body, check_origin};

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::NodeId;
-use rpc_core::client::wherever::{Layer, WhereverBuilder};
+use rpc_core::client::{Layer, WhereverBuilder};
 use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
+use rpc_core::inject::Values;
 use rpc_core::provider::here::Settings;
-use rpc_core::provider::inject::Values;
 use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
 use rpc_core::transport::http::HttpSettings;
@@ -68,7 +68,6 @@ impl NodeBuilder {
     }
 
     /// The `host:port` at which the other nodes reach this one, where it is not the address it listens at.
-    #[expect(clippy::needless_pass_by_value, reason = "an address is given away, be it a text or a SocketAddr")]
     pub fn advertise(mut self, address: impl ToString) -> Self {
         self.address = Some(address.to_string());
         self
@@ -187,9 +186,8 @@ impl NodeBuilder {
     pub fn build(self) -> Result<Node, StartError> {
         let mut problems = Vec::new();
         let address = self.checked_address(&mut problems);
-        let catalogue = keep(Catalogue::linked().map_err(same_names), &mut problems);
         let fixed = address.as_ref().and_then(|address| keep(self.cluster(address), &mut problems));
-        let (Some(address), Some(catalogue), Some(fixed)) = (address, catalogue, fixed) else {
+        let (Some(address), Some(fixed)) = (address, fixed) else {
             return Err(StartError::of(problems));
         };
         let here = Here::new(NodeId::new(address.as_str()), groups(&fixed, &address), self.settings);
@@ -198,7 +196,9 @@ impl NodeBuilder {
         let client_side = self.layers.into_iter().fold(client_side, WhereverBuilder::layer);
         let wherever = client_side.build().map_err(|error| StartError::of(vec![Problem::Client(error)]))?;
         let providers = self.providers.resolve(&wherever, &self.values).map_err(StartError::of)?;
-        here.provide(Registry::new(providers));
+        let registry = Registry::new(providers);
+        let catalogue = Catalogue::linked(&registry).map_err(|doubled| StartError::of(same_names(doubled)))?;
+        here.provide(registry);
         let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
         let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         let doorman = Doorman { origins: self.origins, hosts: self.hosts, is_loopback };

@@ -4,10 +4,9 @@ use std::fmt;
 
 use rpc_core::RpcError;
 use rpc_core::cluster::fixed::BadNodes;
-use rpc_core::provider::InjectError;
+use rpc_core::inject::InjectError;
 
-/// A node cannot start.
-#[derive(Debug)]
+/// A node cannot start. Its `Debug` is its `Display`, since a `main` that returns it prints that.
 pub struct StartError {
     problems: Vec<Problem>,
 }
@@ -27,6 +26,12 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the node cannot start")?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rpc_core::client::Wherever;
-use rpc_core::provider::inject::Values;
-use rpc_core::provider::{Injector, LinkedProvider, Provider, linked_providers};
+use rpc_core::inject::{Injector, LinkedProvider, Values, linked_providers};
+use rpc_core::provider::Provider;
 
 use super::problem::Problem;
 

@@ -108,7 +108,6 @@ pub fn parse(body: &[u8], max_batch: usize) -> Result<Message<'_>, Unparsed> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn not_json(error: serde_json::Error) -> Unparsed {
     Unparsed::parse(format!("the body is not valid JSON: {error}"))
 }

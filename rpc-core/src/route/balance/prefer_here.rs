@@ -2,7 +2,7 @@
 
 use super::Policy;
 use super::round_robin::RoundRobin;
-use crate::cluster::{NodeId, NodeInfo};
+use crate::node::{NodeId, NodeInfo};
 
 pub(super) struct PreferHere<'a>(pub(super) &'a RoundRobin);
 

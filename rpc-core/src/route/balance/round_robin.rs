@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Policy;
-use crate::cluster::{NodeId, NodeInfo};
+use crate::node::{NodeId, NodeInfo};
 
 /// Whose turn it is.
 #[derive(Debug, Default)]

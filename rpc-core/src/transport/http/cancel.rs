@@ -9,7 +9,8 @@ use tokio::sync::Semaphore;
 
 use super::JSON;
 use crate::call::{Call, CallId};
-use crate::transport::{headers, limits};
+use crate::limits;
+use crate::transport::headers;
 
 /// What cancellations are sent with: a client and a bound on how many are under way.
 pub(super) struct Cancels {

@@ -1,0 +1,34 @@
+//! wherever: a cluster of one node, called by a program that is none, over JSON POST.
+
+use tokio::net::TcpListener;
+use wherever::{Node, RpcError, Wherever, rpc_service};
+
+use crate::Failed;
+use crate::records::{Record, Records};
+
+#[rpc_service]
+pub trait Store {
+    async fn get(&self, key: &str, payload: &str) -> Result<Record, RpcError>;
+}
+
+impl Store for Records {
+    async fn get(&self, key: &str, payload: &str) -> Result<Record, RpcError> {
+        Ok(Self::get(self, key, payload))
+    }
+}
+
+pub async fn serve(listener: TcpListener, records: Records) -> Result<(), Failed> {
+    Ok(Node::builder().provide(StoreClient::provider(records)).serve(listener).await?)
+}
+
+pub struct Connection(StoreClient);
+
+impl Connection {
+    pub async fn new(address: &str) -> Result<Self, Failed> {
+        Ok(Self(Wherever::connect([address]).await?.client()))
+    }
+
+    pub async fn get(&self, key: &str, payload: &str) -> Result<Record, Failed> {
+        Ok(self.0.get(key, payload).await?)
+    }
+}

@@ -1,0 +1,101 @@
+//! The command line as data.
+
+use std::time::Duration;
+
+use clap::{Args, Parser};
+
+use crate::commands::Command;
+
+/// Wait for a node unless told otherwise: the default deadline of a call.
+const DEFAULT_TIMEOUT: &str = "10s";
+
+/// Longest wait that can be asked for: a shell command that takes more than an hour is a mistake in the unit.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The exit statuses, as `--help` explains them.
+pub(crate) const EXIT_STATUSES: &str = "\
+Exit status:
+    0  done
+    1  the provider answered with its own error
+    2  the command line is wrong
+    3  no node could be reached there
+    4  the node refused: the call was not executed
+    5  the call failed and may have been executed
+   74  standard input or output failed
+  141  the reader of the output went away";
+
+const EXAMPLES: &str = "\
+Examples:
+  wherever slot user:42
+  wherever services --node http://127.0.0.1:7001
+  wherever call UrlStore.get '{\"code\":\"rust\"}' --node http://127.0.0.1:7001
+  WHEREVER_NODE=http://127.0.0.1:7001 wherever explain '{user:42}.cart' --json";
+
+/// Where keys live, what a cluster provides, and calls to it from a shell.
+#[derive(Debug, Parser)]
+#[command(name = "wherever", version, about, after_help = format!("{EXAMPLES}\n\n{EXIT_STATUSES}"))]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Any node of the cluster, such as http://127.0.0.1:7001
+    #[arg(long, value_name = "URL", env = "WHEREVER_NODE", hide_env_values = true, global = true)]
+    pub(crate) node: Option<String>,
+    /// Print one JSON value, on the last line of standard output; errors too
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Longest wait for the answer: seconds, or a number with ms, s or m
+    #[arg(long, value_name = "TIME", default_value = DEFAULT_TIMEOUT, value_parser = parse_timeout, global = true)]
+    pub(crate) timeout: Duration,
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| "write a whole number, such as 10, 10s, 500ms or 2m".to_owned())?;
+    let time = match &text[digits.len()..] {
+        "ms" => Duration::from_millis(number),
+        "" | "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        unit => return Err(format!("{unit:?} is no unit: write ms, s or m")),
+    };
+    if time.is_zero() || time > LONGEST_TIMEOUT {
+        return Err("it must be between 1ms and 60m".to_owned());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        for command in CommandLine::command().get_subcommands() {
+            let help = command.clone().render_help().to_string();
+            assert!(help.contains("Examples:\n  wherever "), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_has_a_unit_and_bounds() {
+        assert_eq!(parse_timeout("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_timeout("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_timeout("60m"), Ok(LONGEST_TIMEOUT));
+        for bad in ["", "0", "0ms", "61m", "ms", "-1", "1.5", "1h", "18446744073709551615m", "1 s", "10sé"] {
+            assert!(parse_timeout(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What all clients of one program share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use tokio::sync::Mutex;
+
+use super::counts::Counts;
+use crate::call::id::Session;
+use crate::provider::here::{Here, Settings};
+use crate::route::balance::Balance;
+use crate::route::group::Groups;
+use crate::transport::peers::Peers;
+
+/// Everything the clients of one program share.
+pub(crate) struct Shared {
+    pub(crate) here: Option<Arc<Here>>,
+    pub(crate) groups: Arc<Groups>,
+    pub(crate) peers: Peers,
+    pub(crate) session: Session,
+    pub(crate) counts: Counts,
+    pub(crate) balance: Balance,
+    pub(crate) settings: Settings,
+    pub(crate) force_remote: bool,
+    pub(crate) seeds: Vec<String>,
+    pub(crate) cluster: Arc<OnceLock<String>>,
+    /// When the map was last asked for. The lock is the queue of those who wait for the one request; calls that know their way
+    /// never take it.
+    pub(crate) refreshed: Mutex<Option<Instant>>,
+    pub(crate) noise: AtomicU64,
+}
+
+impl Shared {
+    /// A random fraction from 0 to 1, good enough to part callers who failed together.
+    pub(crate) fn jitter(&self) -> f64 {
+        // Weyl sequence through a mixing step (splitmix64); seeded by the session's random number.
+        let seed = self.noise.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

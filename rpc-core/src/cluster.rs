@@ -1,0 +1,5 @@
+//! Nodes and who owns what: pure, without I/O or clocks.
+
+pub mod assign;
+pub mod fixed;
+pub mod view;

@@ -1,9 +1,0 @@
-//! Nodes and who owns what: pure, without I/O or clocks.
-
-pub mod assign;
-pub mod fixed;
-pub mod view;
-
-mod node;
-
-pub use node::{NodeId, NodeInfo};

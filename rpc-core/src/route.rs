@@ -1,0 +1,11 @@
+//! From a call's key to the node that owns it.
+
+pub mod key;
+
+pub mod map;
+
+pub mod cells;
+
+pub mod group;
+
+pub mod balance;

@@ -1,0 +1,7 @@
+//! Nothing can be missing.
+
+#[derive(Inject)]
+struct App {
+    #[rpc_reference]
+    store: UrlStoreClient,
+}

@@ -1,0 +1,4 @@
+//! Fields without names.
+
+#[derive(Inject)]
+struct Pair(#[rpc_reference] UrlStoreClient, Config);

@@ -1,0 +1,5 @@
+//! Nothing to inject.
+
+#[derive(Inject)]
+#[inject(crate = "elsewhere")]
+struct Unit;

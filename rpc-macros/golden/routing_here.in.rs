@@ -1,0 +1,7 @@
+//! This node.
+
+#[rpc_service]
+trait Store {
+    #[rpc(here)]
+    async fn flush(&self) -> Result<(), StoreError>;
+}

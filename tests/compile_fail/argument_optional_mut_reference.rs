@@ -1,0 +1,11 @@
+//! An optional argument to be changed in place.
+use wherever::{RpcError, rpc_service};
+
+#[rpc_service]
+trait Store {
+    async fn put(&self, code: String, old: Option<&mut String>) -> Result<(), RpcError>;
+}
+
+fn main() {
+    let _new = StoreClient::new;
+}

@@ -1,0 +1,12 @@
+//! A reference that is a whole struct.
+use wherever::Inject;
+
+#[derive(Inject)]
+#[rpc_reference]
+struct App {
+    count: u64,
+}
+
+fn main() {
+    let App { count: _ } = App { count: 1 };
+}

@@ -1,0 +1,7 @@
+//! The provider's attribute on a trait.
+use wherever::rpc_provider;
+
+#[rpc_provider]
+trait Store {}
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! No return type.
+use wherever::rpc_service;
+
+#[rpc_service]
+trait Store {
+    async fn put(&self, code: String);
+}
+
+fn main() {
+    let _new = StoreClient::new;
+}

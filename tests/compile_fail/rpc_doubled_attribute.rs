@@ -1,0 +1,13 @@
+//! The attribute twice.
+use wherever::{RpcError, rpc_service};
+
+#[rpc_service]
+trait Store {
+    #[rpc(read)]
+    #[rpc(any)]
+    async fn get(&self, code: &str) -> Result<(), RpcError>;
+}
+
+fn main() {
+    let _new = StoreClient::new;
+}

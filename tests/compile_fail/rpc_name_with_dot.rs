@@ -1,0 +1,12 @@
+//! A name that is two.
+use wherever::{RpcError, rpc_service};
+
+#[rpc_service]
+trait Store {
+    #[rpc(name = "get.one")]
+    async fn get(&self, code: &str) -> Result<(), RpcError>;
+}
+
+fn main() {
+    let _new = StoreClient::new;
+}

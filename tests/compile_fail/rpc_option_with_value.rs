@@ -1,0 +1,12 @@
+//! A value where none belongs.
+use wherever::{RpcError, rpc_service};
+
+#[rpc_service]
+trait Store {
+    #[rpc(read = true)]
+    async fn get(&self, code: &str) -> Result<(), RpcError>;
+}
+
+fn main() {
+    let _new = StoreClient::new;
+}

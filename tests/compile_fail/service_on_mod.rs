@@ -1,0 +1,7 @@
+//! The attribute on a module.
+use wherever::rpc_service;
+
+#[rpc_service]
+mod store {}
+
+fn main() {}
