@@ -237,8 +237,8 @@ impl Probe for Provider {
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let reached = async {
         while !holds() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), reached).await.unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(Duration::from_secs(30), reached).await.unwrap_or_else(|_| panic!("never: {what}"));
 }

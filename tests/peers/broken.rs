@@ -49,8 +49,7 @@ async fn a_black_hole_is_given_up_after_the_connect_timeout() {
         queued.push(stream.unwrap());
     }
     fakes.draw_with(&[address], &[(0, 16383, 1, EPOCH)]);
-    let mut settings = HttpSettings::default();
-    settings.connect_timeout = Duration::from_millis(100);
+    let settings = HttpSettings { connect_timeout: Duration::from_millis(100), ..HttpSettings::default() };
     let builder = WhereverBuilder::connecting([fakes[0].address.to_string()]).unwrap();
     let client: ProbeClient = builder.http(settings).build().unwrap().client();
     let began = Instant::now();

@@ -182,13 +182,20 @@ async fn converse(stream: TcpStream, stage: &Stage) -> io::Result<()> {
             // Closed, so that a call that follows makes a connection of its own.
             return Ok(());
         }
+        let cluster = stage.view.lock().unwrap().as_ref().map(|view| view.cluster.clone());
+        // A call of another test, whose peer had this port before; a cancellation names no cluster.
+        let is_stray = asked.header("x-wherever-cluster").is_some_and(|named| cluster.as_deref() != Some(named));
+        if is_stray || asked.header("x-wherever-call").is_none() {
+            stream.write_all(&http(403, "application/json", "{}")).await?;
+            continue;
+        }
         if asked.body["method"] == "wherever.cancel" {
             stage.seen.cancels.lock().unwrap().push(asked.body["params"]["call"].as_str().unwrap().to_owned());
             stream.write_all(b"HTTP/1.1 204 x\r\n\r\n").await?;
             continue;
         }
         stage.seen.calls.fetch_add(1, Ordering::SeqCst);
-        stage.seen.ids.lock().unwrap().push(asked.header("x-wherever-call").unwrap_or_default().to_owned());
+        stage.seen.ids.lock().unwrap().push(asked.header("x-wherever-call").unwrap().to_owned());
         let script = stage.script.lock().unwrap().clone();
         if !perform(script(&asked), stream.get_mut()).await? {
             return Ok(());

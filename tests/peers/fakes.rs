@@ -60,7 +60,8 @@ impl Fakes {
         let group = GroupView { nodes: nodes.collect(), slots: slots.collect() };
         *self.view.lock().unwrap() = Some(ClusterView {
             format: VIEW_FORMAT,
-            cluster: "scripted".to_owned(),
+            // Of this test only, so that calls meant for another one's peers are told apart.
+            cluster: format!("scripted by {} at {}", std::process::id(), self.peers[0].address),
             node: group.nodes[0].id.clone(),
             coordinator: "fixed".to_owned(),
             groups: BTreeMap::from([("default".to_owned(), group)]),

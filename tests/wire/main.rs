@@ -1,5 +1,7 @@
 //! The node as a foreign client sees it: raw HTTP over real sockets, well-formed and hostile.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
+
 mod arguments;
 mod batches;
 mod cancel;

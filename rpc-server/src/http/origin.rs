@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::http::header::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use rpc_core::call::{CallId, Deadline, Path};
+use rpc_core::limits::MAX_HOPS;
 use rpc_core::slot::Slot;
 use rpc_core::transport::headers;
 use rpc_core::{Kind, RpcError};
@@ -63,7 +64,12 @@ impl Peer {
             None => Path::root(),
         };
         let epoch = parsed(headers, &headers::EPOCH)?.unwrap_or(0);
-        Ok(Self { id, slot, epoch, hops: parsed(headers, &headers::HOPS)?.unwrap_or(0), path })
+        let hops = parsed(headers, &headers::HOPS)?.unwrap_or(0);
+        if hops > MAX_HOPS {
+            let message = format!("the call was passed on {hops} times, more than {MAX_HOPS}: it goes in a circle");
+            return Err(RpcError::new(Kind::InvalidRequest, message));
+        }
+        Ok(Self { id, slot, epoch, hops, path })
     }
 }
 
