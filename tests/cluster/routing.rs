@@ -110,7 +110,7 @@ async fn a_pinned_client_asks_one_node_and_is_told_who_owns_the_rest() {
             Err(ProbeError::Rpc(error)) => {
                 assert_eq!((error.kind(), error.executed()), (Kind::Moved, Executed::No));
                 assert_eq!(
-                    (error.node(), error.slot().map(|slot| slot.get())),
+                    (error.node(), error.slot().map(rpc_core::slot::Slot::get)),
                     (Some(&NodeId::from(owner.as_str())), Some(slot))
                 );
             }
