@@ -9,7 +9,7 @@ use std::time::Duration;
 use rpc_core::route::cells::Cells;
 use rpc_core::route::key::slot_of;
 use rpc_core::route::map::{Ownership, SlotMap};
-use rpc_core::slot::Slot;
+use rpc_core::route::slot::Slot;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
 use wherever::RpcError;
@@ -24,7 +24,6 @@ const PASSES: usize = 200;
 /// Something measured: its name, and what runs it once for each key.
 struct Way<'a>(&'static str, Run<'a>);
 
-/// Makes the calls with these keys.
 type Run<'a> = Box<dyn FnMut(&[String]) + 'a>;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
