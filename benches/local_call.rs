@@ -9,7 +9,7 @@ use std::time::Duration;
 use rpc_core::route::cells::Cells;
 use rpc_core::route::key::slot_of;
 use rpc_core::route::map::{Ownership, SlotMap};
-use rpc_core::route::slot::Slot;
+use rpc_core::slot::Slot;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
 use wherever::RpcError;
