@@ -1,7 +1,9 @@
 //! A call that stays in this process: a plain method call under the same guard as a remote one.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 
 use futures_util::future::BoxFuture;
 
@@ -72,13 +74,10 @@ impl<'a, S: ?Sized> Near<'a, S> {
     }
 
     /// Runs the method. Dropping the future drops the method's where it stands.
-    pub async fn run<R: MethodResult>(self, future: BoxFuture<'_, R>) -> R {
+    #[inline]
+    pub fn run<R: MethodResult>(self, future: BoxFuture<'a, R>) -> Running<'a, R> {
         let Self { method, inherited, place, .. } = self;
-        let authority = place.as_ref().map_or(&LOCAL_VALUE, |place| &place.here.authority);
-        match Guarded::new(future, context(method, inherited, place.as_ref()), authority).await {
-            Ok(result) => result,
-            Err(error) => R::refused(locate(error, place.as_ref())),
-        }
+        Running { start: Some((method, inherited, future)), waiting: None, place }
     }
 
     /// Runs the method to its end on a task of its own; the deadline ends only the waiting.
@@ -102,6 +101,53 @@ impl<'a, S: ?Sized> Near<'a, S> {
             Ok(result) => result,
             Err(error) => R::refused(locate(error, self.place.as_ref())),
         }
+    }
+}
+
+/// A method that runs near. What guards it is made at the first poll, and kept only if the method has to wait: most never do,
+/// and a small future is cheap to move into place.
+#[must_use = "futures do nothing unless polled"]
+pub struct Running<'a, R> {
+    start: Option<(&'static MethodDescriptor, Inherited, BoxFuture<'a, R>)>,
+    waiting: Option<Box<Guarded<'a, R>>>,
+    // Behind the others, so that the method's future is dropped before its slot is left.
+    place: Option<Place<'a>>,
+}
+
+impl<R: MethodResult> Future for Running<'_, R> {
+    type Output = R;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<R> {
+        let this = self.get_mut();
+        let Some((method, inherited, future)) = this.start.take() else { return this.poll_again(cx) };
+        let authority = this.place.as_ref().map_or(&LOCAL_VALUE, |place| &place.here.authority);
+        let mut guarded = Guarded::new(future, context(method, inherited, this.place.as_ref()), authority);
+        match Pin::new(&mut guarded).poll(cx) {
+            Poll::Pending => {
+                this.waiting = Some(Box::new(guarded));
+                Poll::Pending
+            }
+            Poll::Ready(answer) => Poll::Ready(this.answer(answer)),
+        }
+    }
+}
+
+impl<R: MethodResult> Running<'_, R> {
+    #[cold]
+    fn poll_again(&mut self, cx: &mut task::Context<'_>) -> Poll<R> {
+        let Some(guarded) = &mut self.waiting else {
+            return Poll::Ready(R::refused(RpcError::new(Kind::Internal, "polled after its end")));
+        };
+        match Pin::new(guarded).poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(answer) => Poll::Ready(self.answer(answer)),
+        }
+    }
+
+    #[inline]
+    fn answer(&self, answer: Result<R, RpcError>) -> R {
+        answer.unwrap_or_else(|error| R::refused(locate(error, self.place.as_ref())))
     }
 }
 
