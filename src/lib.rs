@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 // Define: annotate a trait, implement it, inject its client.
-pub use rpc_core::inject::{Inject, InjectError};
+pub use rpc_core::inject::{Inject, InjectError, Injector};
 pub use rpc_core::merge::{Merge, PerNode};
 pub use rpc_core::provider::Provider;
 pub use rpc_macros::{Inject, rpc_provider, rpc_service};
@@ -9,8 +9,9 @@ pub use rpc_macros::{Inject, rpc_provider, rpc_service};
 // Call: from a node, or from a program that only consumes.
 pub use rpc_core::call::{Context, Deadline, with_deadline};
 pub use rpc_core::client::{ServiceClient, Wherever};
-pub use rpc_core::error::{Executed, Kind, RpcError};
+pub use rpc_core::error::{ErrorRecord, Executed, Kind, RpcError};
 pub use rpc_core::node::{NodeId, NodeInfo};
+pub use rpc_core::slot::Slot;
 
 // Wrap: what stands between every client and the network.
 pub use rpc_core::call::{Call, CallId, Caller, Outcome, Reply};

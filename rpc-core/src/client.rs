@@ -126,7 +126,7 @@ impl<S: Service + ?Sized> Cluster<S> {
             Target::All => false,
         };
         let Some(provider) = self.provider().filter(|_| is_here) else { return Ok(None) };
-        if matches!(target, Target::Any) && !self.wherever.prefers_here(method) {
+        if matches!(target, Target::Any) && (!self.wherever.prefers_here(method) || here.is_leaving()) {
             return Ok(None);
         }
         let occupied = match target.slot().map(|slot| (slot, self.group.enter(slot))) {

@@ -8,3 +8,4 @@ mod near_far;
 mod probe;
 mod routing;
 mod start;
+mod verdicts;

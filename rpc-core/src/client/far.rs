@@ -7,6 +7,7 @@ use super::typed::read_value;
 use super::{Wherever, nested_path};
 use crate::call::{Call, Context, Deadline, Outcome, Path, Target};
 use crate::codec::args::ArgsWriter;
+use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::EncodeError;
 use crate::error::{Executed, Kind, RpcError};
 use crate::service::{MethodDescriptor, MethodResult};
@@ -61,17 +62,20 @@ impl<'a> Far<'a> {
     }
 
     async fn send(self, params: Bytes) -> Result<Outcome, RpcError> {
+        if !depth_within(&params, MAX_DEPTH + 1) {
+            let message = format!("an argument of {} nests deeper than {MAX_DEPTH} levels", self.method.full_name);
+            return Err(RpcError::new(Kind::Encode, message).with_executed(Executed::No));
+        }
         let limit = self.wherever.settings().max_message;
         if params.len() > limit {
             let message =
                 format!("the arguments of {} have {} bytes, the limit is {limit}", self.method.full_name, params.len());
             return Err(RpcError::new(Kind::TooLarge, message));
         }
-        let context = Context::current();
-        let deadline = match &context {
-            Some(context) => context.deadline(),
-            None => Deadline::after(self.wherever.settings().default_deadline),
-        };
+        let (deadline, trace) = Context::with_current(|current| match current {
+            Some(context) => (context.deadline_of_nested(), context.trace().cloned()),
+            None => (Deadline::after(self.wherever.settings().default_deadline), None),
+        });
         let call = Call {
             method: self.method,
             params,
@@ -81,7 +85,7 @@ impl<'a> Far<'a> {
             id: self.wherever.session().next(),
             hops: 0,
             path: self.path,
-            trace: context.and_then(|context| context.trace().cloned()),
+            trace,
         };
         self.wherever.caller().call(call).await.map(|reply| reply.outcome)
     }

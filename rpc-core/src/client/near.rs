@@ -14,6 +14,7 @@ use crate::call::{Context, Deadline, Path};
 use crate::error::{Kind, RpcError};
 use crate::provider::guarded::{Authority, Guarded, joined};
 use crate::provider::here::Here;
+use crate::provider::verdict::ran;
 use crate::route::cells::Occupied;
 use crate::route::group::Group;
 use crate::service::{MethodDescriptor, MethodResult};
@@ -39,7 +40,8 @@ type Inherited = (Path, Option<Deadline>);
 struct Place<'a> {
     here: &'a Arc<Here>,
     group: &'a Arc<Group>,
-    occupied: Option<(Slot, Occupied<'a>)>,
+    slot: Option<Slot>,
+    occupied: Option<Occupied<'a>>,
 }
 
 impl<'a, S: ?Sized> Near<'a, S> {
@@ -60,7 +62,8 @@ impl<'a, S: ?Sized> Near<'a, S> {
         here.admits()?;
         let inherited = inherited()?;
         counts.local.add();
-        Ok(Self { provider, method, inherited, place: Some(Place { here, group, occupied }) })
+        let (slot, occupied) = occupied.unzip();
+        Ok(Self { provider, method, inherited, place: Some(Place { here, group, slot, occupied }) })
     }
 
     /// The provider.
@@ -87,8 +90,8 @@ impl<'a, S: ?Sized> Near<'a, S> {
         let context = context.detached();
         let here = self.place.as_ref().map(|place| place.here.clone());
         let occupied = self.place.as_mut().and_then(|place| {
-            let (slot, occupied) = place.occupied.take()?;
-            Some(occupied.into_owned(place.group.clone(), slot))
+            let occupied = place.occupied.take()?;
+            Some(occupied.into_owned(place.group.clone(), place.slot?))
         });
         let tracked = here.as_ref().map(|here| here.in_flight.track());
         let task = tokio::spawn(async move {
@@ -98,7 +101,7 @@ impl<'a, S: ?Sized> Near<'a, S> {
             answer
         });
         match joined(task, Some(deadline)).await {
-            Ok(result) => result,
+            Ok(result) => ran(result),
             Err(error) => R::refused(locate(error, self.place.as_ref())),
         }
     }
@@ -147,14 +150,17 @@ impl<R: MethodResult> Running<'_, R> {
 
     #[inline]
     fn answer(&self, answer: Result<R, RpcError>) -> R {
-        answer.unwrap_or_else(|error| R::refused(locate(error, self.place.as_ref())))
+        match answer {
+            Ok(result) => ran(result),
+            Err(error) => R::refused(locate(error, self.place.as_ref())),
+        }
     }
 }
 
 fn inherited() -> Result<Inherited, RpcError> {
     Context::with_current(|current| {
         let Some(context) = current else { return Ok((Path::root(), None)) };
-        let deadline = context.settle();
+        let deadline = context.deadline_of_nested();
         if deadline.has_passed() {
             return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call started"));
         }
@@ -164,10 +170,9 @@ fn inherited() -> Result<Inherited, RpcError> {
 
 fn context(method: &'static MethodDescriptor, (path, deadline): Inherited, place: Option<&Place<'_>>) -> Context {
     let context = ContextBuilder::new(method, path);
-    let Some(Place { here, group, occupied }) = place else {
+    let Some(&Place { here, group, slot, .. }) = place else {
         return context.deadline(deadline, DEFAULT_DEADLINE).build();
     };
-    let slot = occupied.as_ref().map(|(slot, _)| *slot);
     context
         .deadline(deadline, here.settings.default_deadline)
         .slot(slot, slot.map_or(0, |slot| group.epoch(slot)))
@@ -177,10 +182,10 @@ fn context(method: &'static MethodDescriptor, (path, deadline): Inherited, place
 
 /// Says where the call failed.
 fn locate(error: RpcError, place: Option<&Place<'_>>) -> RpcError {
-    let Some(Place { here, group, occupied }) = place else { return error };
+    let Some(&Place { here, group, slot, .. }) = place else { return error };
     let error = error.at_node(&here.id);
-    match occupied {
-        Some((slot, _)) => error.at_slot(*slot, group.epoch(*slot)),
+    match slot {
+        Some(slot) => error.at_slot(slot, group.epoch(slot)),
         None => error,
     }
 }

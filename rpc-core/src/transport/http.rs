@@ -172,7 +172,7 @@ impl HttpPeer {
             map.insert(headers::HOPS, u64::from(call.hops).into());
         }
         if call.path.depth() > 0
-            && let Ok(path) = HeaderValue::from_str(&call.path.to_string())
+            && let Ok(path) = HeaderValue::from_str(&call.path.to_header())
         {
             map.insert(headers::PATH, path);
         }
@@ -225,6 +225,8 @@ fn refused(response: &Response) -> Option<RpcError> {
         401 | 403 => (Kind::Unauthorised, Executed::No),
         413 => (Kind::TooLarge, Executed::No),
         503 => (Kind::Overloaded, Executed::No),
+        // Refused before anything was read as a call.
+        400 | 404 | 405 | 414 | 415 | 431 => (Kind::Protocol, Executed::No),
         _ => (Kind::Protocol, Executed::Maybe),
     };
     Some(
