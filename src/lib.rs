@@ -1,4 +1,24 @@
-#![doc = include_str!("../README.md")]
+//! Call a trait; it runs wherever its data lives.
+//!
+//! [`rpc_service`](macro@rpc_service) on a trait makes a client that implements the same trait. A call's key hashes to one of 16384
+//! slots, exactly as in Redis Cluster. If this node owns the slot, the call is a plain method call; otherwise it is one request
+//! to the node that does. The README shows it from the first line to three running nodes.
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | make a trait remote | [`rpc_service`](macro@rpc_service); [`Merge`] and [`PerNode`] for methods that run on all nodes |
+//! | provide it | [`rpc_provider`](macro@rpc_provider), [`Inject`](macro@Inject), [`NodeBuilder::provide`] |
+//! | run a node | [`Node::builder`], [`Node::serve`], or [`Node::router`] with [`serve()`] in an axum program of yours |
+//! | only call | [`Wherever::connect`] |
+//! | know what failed, and whether it ran | [`RpcError`], [`Kind`], [`Executed`] |
+//! | bound a call's time | [`with_deadline`]; [`Context`] in a provider |
+//! | test | [`testing`] |
+//! | stand between clients and network | [`Caller`], [`Layer`] |
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 // Define: annotate a trait, implement it, inject its client.
 pub use rpc_core::inject::{Inject, InjectError, Injector};

@@ -175,8 +175,9 @@ impl fmt::Display for RpcError {
 }
 
 impl fmt::Debug for RpcError {
+    /// As `Display`, since a `main` or an `unwrap` that fails prints this.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RpcError").field("record", &self.0.record).field("source", &self.0.source).finish()
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -276,10 +276,10 @@ mod tests {
     fn a_some_that_would_be_read_as_none_is_refused() {
         #[derive(serde::Serialize)]
         struct Wrapped(Option<u8>);
-        assert!(super::to_json(&Some(None::<u8>)).is_err() && super::to_json(&Some(())).is_err());
-        assert!(super::to_json(&(1, vec![Some(Wrapped(None))])).is_err());
-        assert_eq!(super::to_json(&Some(Wrapped(Some(1)))).unwrap(), b"1");
-        assert_eq!(super::to_json(&(None::<u8>, Some(vec![None::<u8>]))).unwrap(), b"[null,[null]]");
+        assert!(to_json(&Some(None::<u8>)).is_err() && to_json(&Some(())).is_err());
+        assert!(to_json(&(1, vec![Some(Wrapped(None))])).is_err());
+        assert_eq!(to_json(&Some(Wrapped(Some(1)))).unwrap(), b"1");
+        assert_eq!(to_json(&(None::<u8>, Some(vec![None::<u8>]))).unwrap(), b"[null,[null]]");
     }
 
     use proptest::prelude::*;
