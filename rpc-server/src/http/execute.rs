@@ -3,9 +3,10 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
-use rpc_core::call::{Call, CallId, Deadline, Reply, Target};
+use rpc_core::call::{Call, CallId, Reply, Target};
 use rpc_core::codec::envelope::Request;
 use rpc_core::provider::Incoming;
 use rpc_core::provider::in_flight::Place;
@@ -19,6 +20,9 @@ use crate::gateway;
 use crate::node::Node;
 
 type Answer = Result<Reply, RpcError>;
+
+/// What a foreign client of a leaving gateway is told to wait: about the time in which its balancer turns to another node.
+const LEAVING_RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// Runs `request`, whose arguments lie in `body`.
 pub(super) async fn execute(node: &Node, origin: &Origin, request: &Request<'_>, body: &Bytes) -> Answer {
@@ -51,7 +55,7 @@ async fn run_here(
         params,
         target: Target::Node(node.here().id.clone(), peer.slot),
         epoch: peer.epoch,
-        deadline: deadline(node, origin),
+        deadline: origin.deadline,
         id: peer.id,
         hops: peer.hops,
         path: peer.path.clone(),
@@ -67,7 +71,7 @@ async fn run_here(
     .await
 }
 
-/// A call of a foreign client: this node is its gateway.
+/// A call of a foreign client: this node is its gateway, unless it is on its way out.
 async fn forward(
     node: &Node,
     origin: &Origin,
@@ -75,7 +79,11 @@ async fn forward(
     params: Bytes,
     place: Place,
 ) -> Answer {
-    let call = gateway::call(node, method, params, deadline(node, origin), origin.trace.clone())?;
+    if node.is_leaving() {
+        let refused = RpcError::new(Kind::ShuttingDown, "the node is shutting down");
+        return Err(refused.with_retry_after(LEAVING_RETRY_AFTER).at_node(&node.here().id));
+    }
+    let call = gateway::call(node, method, params, origin.deadline, origin.trace.clone())?;
     let wherever = node.wherever().clone();
     run_to_end(async move {
         let answer = wherever.caller().call(call).await;
@@ -83,10 +91,6 @@ async fn forward(
         answer
     })
     .await
-}
-
-fn deadline(node: &Node, origin: &Origin) -> Deadline {
-    origin.deadline.unwrap_or_else(|| Deadline::after(node.here().settings.default_deadline))
 }
 
 /// Polls `future` where it stands, as most calls are ready at once; then moves it to a task, which a lost connection cannot drop.
