@@ -96,6 +96,7 @@ pub(crate) struct Stage {
     pub(crate) seen: Seen,
     script: Mutex<Script>,
     slammed: AtomicBool,
+    is_deaf: AtomicBool,
     view: Arc<Mutex<Option<ClusterView>>>,
 }
 
@@ -108,6 +109,7 @@ impl Fake {
             seen: Seen::default(),
             script: Mutex::new(script),
             slammed: AtomicBool::new(false),
+            is_deaf: AtomicBool::new(false),
             view,
         });
         let serving = tokio::spawn(serve(listener, stage.clone()));
@@ -134,6 +136,11 @@ impl Fake {
     /// From now on closes each connection before reading from it.
     pub(crate) fn slams(&self) {
         self.stage.slammed.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on never answers a cancellation.
+    pub(crate) fn ignores_cancels(&self) {
+        self.stage.is_deaf.store(true, Ordering::SeqCst);
     }
 
     /// Closes the port and every connection, as an ended process.
@@ -190,7 +197,11 @@ async fn converse(stream: TcpStream, stage: &Stage) -> io::Result<()> {
             continue;
         }
         if asked.body["method"] == "wherever.cancel" {
-            stage.seen.cancels.lock().unwrap().push(asked.body["params"]["call"].as_str().unwrap().to_owned());
+            let calls = asked.body["params"]["calls"].as_array().unwrap();
+            stage.seen.cancels.lock().unwrap().extend(calls.iter().map(|id| id.as_str().unwrap().to_owned()));
+            if stage.is_deaf.load(Ordering::SeqCst) {
+                return std::future::pending().await;
+            }
             stream.write_all(b"HTTP/1.1 204 x\r\n\r\n").await?;
             continue;
         }

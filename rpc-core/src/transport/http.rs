@@ -52,7 +52,6 @@ pub struct HttpTransport {
     client: Client,
     cluster: Arc<OnceLock<String>>,
     max_reply: usize,
-    cancels: Arc<Cancels>,
 }
 
 impl HttpTransport {
@@ -73,8 +72,7 @@ impl HttpTransport {
             .referer(false)
             .build()
             .map_err(|error| RpcError::new(Kind::Internal, "the HTTP client cannot be set up").with_source(error))?;
-        let cancels = Cancels::new(client.clone());
-        Ok(Self { client, cluster, max_reply: settings.max_message + limits::ENVELOPE_ROOM, cancels })
+        Ok(Self { client, cluster, max_reply: settings.max_message + limits::ENVELOPE_ROOM })
     }
 }
 
@@ -86,7 +84,7 @@ impl Transport for HttpTransport {
             cluster: self.cluster.clone(),
             cluster_header: OnceLock::new(),
             max_reply: self.max_reply,
-            cancels: self.cancels.clone(),
+            cancels: Cancels::new(self.client.clone()),
         })
     }
 

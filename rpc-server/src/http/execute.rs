@@ -6,8 +6,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rpc_core::call::id::BadCallId;
 use rpc_core::call::{Call, CallId, Reply, Target};
 use rpc_core::codec::envelope::Request;
+use rpc_core::limits::MAX_BATCH;
 use rpc_core::provider::Incoming;
 use rpc_core::provider::in_flight::Place;
 use rpc_core::service::MethodDescriptor;
@@ -108,20 +110,49 @@ async fn run_to_end(future: impl Future<Output = Answer> + Send + 'static) -> An
 
 /// The arguments of [`CANCEL_METHOD`].
 #[derive(Deserialize)]
+#[serde(untagged)]
+enum Cancel {
+    One(OneCall),
+    Many(ManyCalls),
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Cancel {
+struct OneCall {
     call: String,
 }
 
-/// Takes a call back. Only the session that made it may, and it proves itself by its random number.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ManyCalls {
+    calls: Vec<String>,
+}
+
+/// Takes calls back; says whether any of them was running. Only the session that made them may, and it proves itself by its
+/// random number.
 fn cancel(node: &Node, origin: &Origin, request: &Request<'_>) -> Answer {
-    let bad = |why: &str| RpcError::new(Kind::BadArguments, format!("{CANCEL_METHOD} takes {{\"call\": id}}: {why}"));
+    let bad = |why: &str| {
+        let message = format!("{CANCEL_METHOD} takes {{\"call\": id}} or {{\"calls\": [id, …]}}: {why}");
+        RpcError::new(Kind::BadArguments, message)
+    };
     let params: Cancel = serde_json::from_slice(request.params_json()).map_err(|error| bad(&error.to_string()))?;
-    let named: CallId = params.call.parse().map_err(|error: rpc_core::call::id::BadCallId| bad(&error.to_string()))?;
-    if origin.peer.as_ref().is_none_or(|peer| peer.id.session != named.session) {
+    let texts = match params {
+        Cancel::One(OneCall { call }) => vec![call],
+        Cancel::Many(ManyCalls { calls }) => calls,
+    };
+    if texts.len() > MAX_BATCH {
+        return Err(bad(&format!("{} calls are more than {MAX_BATCH}", texts.len())));
+    }
+    let named: Vec<CallId> = texts
+        .iter()
+        .map(|text| text.parse().map_err(|error: BadCallId| bad(&error.to_string())))
+        .collect::<Result<_, _>>()?;
+    let is_own = |id: &CallId| origin.peer.as_ref().is_some_and(|peer| peer.id.session == id.session);
+    if !named.iter().all(is_own) {
         return Err(RpcError::new(Kind::Unauthorised, "only the session that made a call may cancel it"));
     }
-    let was_running = node.here().in_flight.cancel(named.session, named.sequence);
-    let value = if was_running { Bytes::from_static(b"true") } else { Bytes::from_static(b"false") };
+    let in_flight = &node.here().in_flight;
+    let running = named.iter().filter(|id| in_flight.cancel(id.session, id.sequence)).count();
+    let value = if running > 0 { Bytes::from_static(b"true") } else { Bytes::from_static(b"false") };
     Ok(Reply::new(rpc_core::call::Outcome::Value(value)))
 }
