@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes of the request thrown away; a larger one ends in a reset.
 const LINGER_BYTES: u64 = 1024 * 1024;
 
+/// Bytes read before the answer.
+const FIRST_BYTES: usize = 1024;
+
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
     retry-after: 1\r\nconnection: close\r\ncontent-length: 32\r\n\r\n{\"error\":\"too many connections\"}";
 
@@ -56,11 +59,14 @@ impl Refusals {
     }
 }
 
-/// Answers the request once it has begun, as a client takes words before it for nonsense, and reads on until the peer closes.
+/// Answers the request once it has begun, and reads on until the peer closes. A silent peer is closed without a word: a client
+/// takes an answer before its request for nonsense, and the close of a connection that it keeps for later for what it is.
 async fn refuse(mut stream: TcpStream) -> io::Result<()> {
-    // A silent peer is told as well.
-    if let Ok(gone) = timeout(PATIENCE, stream.readable()).await {
-        gone?;
+    // Read and not only awaited: readiness may be announced before there is anything.
+    match timeout(PATIENCE, stream.read(&mut [0; FIRST_BYTES])).await {
+        Ok(Ok(1..)) => {}
+        Ok(Err(error)) => return Err(error),
+        Ok(Ok(0)) | Err(_) => return Ok(()),
     }
     let leave = async {
         stream.write_all(OVERLOADED).await?;
@@ -70,13 +76,14 @@ async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     timeout(PATIENCE, leave).await.map_or(Ok(()), |left| left.map(drop))
 }
 
-/// Answers with one write that does not wait, then closes.
+/// Answers a request that is here already, with one write that does not wait; then closes.
 fn refuse_at_once(stream: TcpStream) {
     let Ok(mut stream) = stream.into_std() else {
         return;
     };
     // Best effort: reading what came already keeps the close from resetting the answer away.
-    let _ = stream.read(&mut [0; 4096]);
-    let _ = stream.write(OVERLOADED);
+    if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+        let _ = stream.write(OVERLOADED);
+    }
     let _ = stream.shutdown(Shutdown::Write);
 }
