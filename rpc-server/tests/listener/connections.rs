@@ -41,7 +41,6 @@ async fn a_connection_too_many_is_refused_while_all_are_busy() {
     let answer = late.answer().await;
     assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"error":"too many connections"}"#));
     late.0.write_all(&[b'x'; 100_000]).await.expect("the rest is still read");
-    assert!(refused.ends_with(r#"{"error":"too many connections"}"#), "{refused}");
     for busy in &mut busy {
         served.seen.release.notify_one();
         assert_eq!(busy.answer().await.body, "released");
