@@ -14,6 +14,13 @@ pub const ENVELOPE_ROOM: usize = 16 << 10;
 /// Most requests in one batch: enough to save round trips, too few to hold a node up for long.
 pub const MAX_BATCH: usize = 100;
 
+/// The replies of one batch hold together as much as so many of the largest: a full batch of those would fill 400 MiB.
+pub const BATCH_REPLIES: usize = 4;
+
+/// Memory of the request bodies that a node holds at once, unless configured, in bytes: 64 of the largest, or 16 KiB for each
+/// of 10,000 calls and room to spare. Bodies beyond it are refused while they are read.
+pub const MAX_BODY_MEMORY: usize = 256 << 20;
+
 /// Most hops of one call: gateway, old owner, new owner, and one to spare. More is a loop.
 pub const MAX_HOPS: u8 = 4;
 

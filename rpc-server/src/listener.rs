@@ -6,8 +6,9 @@
 //! hyper's HTTP/1.
 //!
 //! In the order a request travels: `accept` (the loop, [`Drained`]) → `backoff` (failed accepts) → `table`
-//! (who is connected) → `connection` (one task each) → `timed_io` (its socket) → `activity` (what it is
-//! doing) → `entrance` (the last check) → `arrival` (what our routes learn) → `body` (request and answer).
+//! (who is connected) or `refusal` (who is not) → `connection` (one task each) → `timed_io` (its socket) →
+//! `activity` (what it is doing) → `entrance` (the last check) → `arrival` (what our routes learn) → `body`
+//! (request and answer).
 
 mod accept;
 mod activity;
@@ -17,6 +18,7 @@ mod body;
 mod connection;
 mod entrance;
 mod limits;
+mod refusal;
 mod table;
 mod timed_io;
 

@@ -18,6 +18,7 @@ pub use builder::NodeBuilder;
 pub use problem::{Problem, StartError};
 
 use crate::catalogue::Catalogue;
+use crate::http::Memory;
 use crate::listener::{self, Limits};
 
 const _: () = assert!(
@@ -40,6 +41,7 @@ struct Parts {
     address: String,
     limits: Limits,
     doorman: Doorman,
+    body_memory: Arc<Memory>,
 }
 
 /// Whom the node answers besides programs.
@@ -118,6 +120,10 @@ impl Node {
 
     pub(crate) fn max_message(&self) -> usize {
         self.here().settings.max_message
+    }
+
+    pub(crate) fn body_memory(&self) -> &Arc<Memory> {
+        &self.0.body_memory
     }
 
     pub(crate) fn allowed_origins(&self) -> &[String] {

@@ -65,3 +65,20 @@ async fn a_batch_cannot_carry_the_name_of_one_call() {
     assert_eq!(answer.json()[0]["error"]["code"], -32600);
     world.unharmed("a named batch", 0).await;
 }
+
+#[tokio::test]
+async fn the_replies_of_a_batch_share_their_room() {
+    let world = World::start_with(1, |builder| builder.max_message(64 << 10)).await;
+    let batch = vec![request(&json!(1), "Probe.text", &json!(["k", 60_000])); 6];
+    let Value::Array(replies) = world.reply(0, Value::from(batch).to_string()).await else { panic!("an array") };
+    let (whole, refused): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply["result"].is_string());
+    assert_eq!((whole.len(), refused.len()), (4, 2));
+    for reply in refused {
+        assert_eq!(reply["error"]["code"], -32603);
+        assert_eq!(
+            (&reply["error"]["data"]["kind"], &reply["error"]["data"]["executed"]),
+            (&json!("too_large"), &json!("yes"))
+        );
+    }
+    world.unharmed("a large batch", 6).await;
+}

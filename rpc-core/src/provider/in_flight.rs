@@ -1,6 +1,6 @@
 //! The calls in flight that came over the network: their number, and how to cancel one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +19,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Cancellations remembered that came before their call did. Only a call overtaken on its way needs one, so a few suffice.
 const MAX_EARLY: usize = 1024;
 
+/// Of them, most of one session: as many as it sends at once, and too few to push out those of all others.
+const MAX_EARLY_OF_SESSION: usize = crate::limits::MAX_CANCELS;
+
 /// How long an early cancellation is remembered: longer than any request stays in a socket's buffer on a live connection.
 const EARLY_LIFE: Duration = Duration::from_secs(10);
 
@@ -34,7 +37,17 @@ pub struct InFlight {
 #[derive(Default)]
 struct Calls {
     running: HashMap<(u64, u64), Arc<Notify>>,
-    early: VecDeque<((u64, u64), Instant)>,
+    early: Early,
+}
+
+/// Cancellations that came before their call. Nearly always there are none, so that a call costs one look.
+#[derive(Default)]
+struct Early {
+    next_ticket: u64,
+    /// In the order in which they came.
+    by_age: BTreeMap<u64, ((u64, u64), Instant)>,
+    /// Sequence and ticket of each session's, at most [`MAX_EARLY_OF_SESSION`].
+    by_session: HashMap<u64, VecDeque<(u64, u64)>>,
 }
 
 /// One call's place in the table; dropping it leaves the table.
@@ -98,11 +111,7 @@ impl InFlight {
             notify.notify_one();
             return true;
         }
-        calls.forget_old();
-        if calls.early.len() == MAX_EARLY {
-            calls.early.pop_front();
-        }
-        calls.early.push_back((key, Instant::now()));
+        calls.early.remember(key);
         false
     }
 
@@ -111,10 +120,53 @@ impl InFlight {
     }
 }
 
-impl Calls {
+impl Early {
+    /// Remembers a cancellation, if need be instead of the session's oldest, or of the oldest of all.
+    fn remember(&mut self, key: (u64, u64)) {
+        self.forget_old();
+        let of_session = self.by_session.get(&key.0);
+        let too_many = of_session.is_some_and(|known| known.len() >= MAX_EARLY_OF_SESSION);
+        let evicted = match of_session.and_then(VecDeque::front) {
+            Some(&(_, oldest)) if too_many => Some(oldest),
+            _ if self.by_age.len() >= MAX_EARLY => self.by_age.first_key_value().map(|(&oldest, _)| oldest),
+            _ => None,
+        };
+        if let Some(ticket) = evicted {
+            self.forget(ticket);
+        }
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.by_age.insert(ticket, (key, Instant::now()));
+        self.by_session.entry(key.0).or_default().push_back((key.1, ticket));
+    }
+
+    /// Whether the call was cancelled, which is used up by that.
+    fn take(&mut self, key: (u64, u64)) -> bool {
+        if self.by_age.is_empty() {
+            return false;
+        }
+        self.forget_old();
+        let found = self.by_session.get(&key.0).and_then(|known| known.iter().find(|(sequence, _)| *sequence == key.1));
+        let Some(&(_, ticket)) = found else { return false };
+        self.forget(ticket);
+        true
+    }
+
     fn forget_old(&mut self) {
-        while self.early.front().is_some_and(|(_, since)| since.elapsed() > EARLY_LIFE) {
-            self.early.pop_front();
+        while let Some((&ticket, (_, since))) = self.by_age.first_key_value()
+            && since.elapsed() > EARLY_LIFE
+        {
+            self.forget(ticket);
+        }
+    }
+
+    fn forget(&mut self, ticket: u64) {
+        let Some(((session, _), _)) = self.by_age.remove(&ticket) else { return };
+        if let Some(known) = self.by_session.get_mut(&session) {
+            known.retain(|(_, kept)| *kept != ticket);
+            if known.is_empty() {
+                self.by_session.remove(&session);
+            }
         }
     }
 }
@@ -128,9 +180,7 @@ impl Place {
     pub fn list(&mut self, id: CallId) -> Result<Arc<Notify>, RpcError> {
         let key = (id.session, id.sequence);
         let mut calls = self.table.lock();
-        calls.forget_old();
-        if let Some(at) = calls.early.iter().position(|(early, _)| *early == key) {
-            calls.early.remove(at);
+        if calls.early.take(key) {
             let refused = RpcError::new(Kind::Cancelled, "the caller took the call back before it started");
             return Err(refused.with_executed(crate::error::Executed::No));
         }
@@ -191,8 +241,24 @@ mod tests {
     fn a_flood_of_early_cancellations_is_bounded() {
         let table = InFlight::new(1);
         for sequence in 0..10_000 {
+            table.cancel(sequence, 1);
+        }
+        let calls = table.lock();
+        assert_eq!((calls.early.by_age.len(), calls.early.by_session.len()), (MAX_EARLY, MAX_EARLY));
+    }
+
+    #[test]
+    fn a_session_pushes_out_only_its_own_early_cancellations() {
+        let table = InFlight::new(10);
+        table.cancel(1, 2);
+        for sequence in 0..10_000 {
             table.cancel(7, sequence);
         }
-        assert_eq!(table.lock().early.len(), MAX_EARLY);
+        assert_eq!(table.lock().early.by_age.len(), 1 + MAX_EARLY_OF_SESSION);
+        let of = |session, sequence| CallId { session, sequence, acked: 0 };
+        let mut list = |id| table.admit().expect("room").list(id).map(drop).map_err(|error| error.kind());
+        assert_eq!(list(ID), Err(Kind::Cancelled), "another's is kept");
+        assert_eq!(list(of(7, 9_999)), Err(Kind::Cancelled), "and its own newest");
+        assert_eq!(list(of(7, 0)), Ok(()), "its oldest made room");
     }
 }

@@ -25,6 +25,13 @@ impl TurnedAway {
         }
     }
 
+    pub(super) fn no_memory() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            reason: "the bodies that this node is reading or working on hold as much memory as they may",
+        }
+    }
+
     pub(super) fn unreadable() -> Self {
         Self { status: StatusCode::BAD_REQUEST, reason: "the body broke off or came too slowly" }
     }
@@ -34,7 +41,12 @@ impl IntoResponse for TurnedAway {
     fn into_response(self) -> Response {
         let body = format!(r#"{{"error":"{}","executed":"no"}}"#, self.reason);
         // The rest of the body is not read, so the connection cannot go on.
-        (self.status, [(CONTENT_TYPE, "application/json"), (header::CONNECTION, "close")], body).into_response()
+        let headers = [(CONTENT_TYPE, "application/json"), (header::CONNECTION, "close")];
+        let mut response = (self.status, headers, body).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 

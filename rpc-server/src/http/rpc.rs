@@ -1,5 +1,6 @@
 //! `POST /rpc`: read, parse, execute each request, reply.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use ::http::StatusCode;
@@ -10,15 +11,14 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http_body_util::{BodyExt, Limited};
 use rpc_core::codec::envelope::{self, BadRequest, Id, Message, Unparsed};
 use rpc_core::limits;
-use rpc_core::{Kind, RpcError};
+use rpc_core::{Executed, Kind, RpcError};
 use tokio::time::timeout_at;
 
 use super::doorman::{TurnedAway, check_body, check_origin};
 use super::origin::{self, Origin};
-use super::{answer, execute};
+use super::{answer, execute, memory};
 use crate::listener::Arrival;
 use crate::node::Node;
 
@@ -53,17 +53,13 @@ async fn read(parts: &Parts, body: Body, node: &Node) -> Result<Bytes, TurnedAwa
     check_origin(parts, node)?;
     let limit = node.max_message() + limits::ENVELOPE_ROOM;
     check_body(&parts.headers, limit)?;
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(TurnedAway::too_large()),
-        Err(_) => Err(TurnedAway::unreadable()),
-    }
+    memory::read(body, limit, node.body_memory()).await
 }
 
 async fn serve(node: &Node, origin: Result<Origin, RpcError>, body: &Bytes) -> Response {
     match envelope::parse(body, limits::MAX_BATCH) {
         Err(unparsed) => answer::json(answer::failed(&Id::Null, &refused(&unparsed))),
-        Ok(Message::One(request)) => match one(node, &origin, request, body).await {
+        Ok(Message::One(request)) => match one(node, &origin, request, body, None).await {
             Some(reply) => answer::json(reply),
             None => StatusCode::NO_CONTENT.into_response(),
         },
@@ -83,7 +79,9 @@ async fn batch<'a>(
             Err(RpcError::new(Kind::InvalidRequest, "the header x-wherever-call names one call, a batch has several"))
         }
     });
-    let replies = join_all(requests.into_iter().map(|request| one(node, &origin, request, body))).await;
+    let room = AtomicUsize::new(node.max_message().saturating_mul(limits::BATCH_REPLIES));
+    let replies = requests.into_iter().map(|request| one(node, &origin, request, body, Some(&room)));
+    let replies = join_all(replies).await;
     let replies: Vec<Vec<u8>> = replies.into_iter().flatten().collect();
     if replies.is_empty() {
         return StatusCode::NO_CONTENT.into_response();
@@ -91,12 +89,13 @@ async fn batch<'a>(
     answer::json(answer::array(&replies))
 }
 
-/// The reply to one request; none to a notification.
+/// The reply to one request; none to a notification. A batch has `room` for its replies.
 async fn one<'a>(
     node: &Node,
     origin: &Result<Origin, RpcError>,
     request: Result<envelope::Request<'a>, BadRequest<'a>>,
     body: &Bytes,
+    room: Option<&AtomicUsize>,
 ) -> Option<Vec<u8>> {
     let request = match request {
         Ok(request) => request,
@@ -113,8 +112,23 @@ async fn one<'a>(
         return None;
     }
     Some(match result {
-        Ok(reply) => answer::replied(&request.id, &reply),
+        Ok(reply) => {
+            let reply = answer::replied(&request.id, &reply);
+            match room.map_or(Ok(()), |room| take(room, reply.len())) {
+                Ok(()) => reply,
+                Err(error) => answer::failed(&request.id, &error),
+            }
+        }
         Err(error) => answer::failed(&request.id, &error),
+    })
+}
+
+/// Takes a reply's bytes from the room of its batch; errors of ours are small and take none.
+fn take(room: &AtomicUsize, bytes: usize) -> Result<(), RpcError> {
+    let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+    taken.map(drop).map_err(|left| {
+        let message = format!("the reply has {bytes} bytes, and the other replies of this batch leave room for {left}");
+        RpcError::new(Kind::TooLarge, message).with_executed(Executed::Yes)
     })
 }
 

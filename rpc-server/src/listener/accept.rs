@@ -1,7 +1,7 @@
 //! The accept loop: takes connections in, looks them over from time to time, and ends them at shutdown.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::Drained;
-use super::backoff::{Backoff, LogGate};
+use super::backoff::Backoff;
 use super::connection::Host;
 use super::limits::Limits;
+use super::refusal::Refusals;
 use super::table::Table;
 
 /// Time that connections which were cut get to leave the table; a handler that blocks its thread cannot
 /// be ended at all and is not waited for.
 const CUT_TIME: Duration = Duration::from_secs(1);
-
-const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-    retry-after: 1\r\nconnection: close\r\ncontent-length: 32\r\n\r\n{\"error\":\"too many connections\"}";
 
 /// Where connections come from: a socket, or a test that fails on purpose.
 pub(super) trait Accept: Send {
@@ -58,7 +56,7 @@ pub(super) async fn run<A: Accept>(
     let mut sweep = interval(sweep_every);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut backoff = Backoff::default();
-    let mut refusals = LogGate::default();
+    let mut refusals = Refusals::default();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
@@ -70,7 +68,7 @@ pub(super) async fn run<A: Accept>(
                     backoff.succeeded();
                     match table.admit() {
                         Some(place) => host.welcome(stream, peer, place),
-                        None => refuse(stream, &mut refusals),
+                        None => refusals.refuse(stream),
                     }
                 }
                 Err(error) => {
@@ -92,18 +90,6 @@ async fn accept<A: Accept>(listener: &mut A, not_before: Option<Instant>) -> io:
         sleep_until(not_before).await;
     }
     listener.accept().await
-}
-
-/// Answers 503 with one write that does not wait, then closes.
-fn refuse(stream: TcpStream, log: &mut LogGate) {
-    log.warn(|missed| tracing::warn!(missed, "connection refused: all are busy"));
-    let Ok(mut stream) = stream.into_std() else {
-        return;
-    };
-    // Best effort: reading what came already keeps the close from resetting the answer away.
-    let _ = stream.read(&mut [0; 4096]);
-    let _ = stream.write(OVERLOADED);
-    let _ = stream.shutdown(Shutdown::Write);
 }
 
 /// Waits for the requests in flight, while the sweep goes on: a peer that reads no answer ends early.

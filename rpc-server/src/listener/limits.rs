@@ -64,7 +64,8 @@ pub struct Limits {
     pub max_uri_bytes: usize,
     /// Connections at once: the smaller of [`MAX_CONNECTIONS`] and three quarters of the files this process
     /// may open (`RLIMIT_NOFILE`), the last quarter being for its own calls, logs and stores. For a moment,
-    /// while others are being closed to make room, a sixteenth (at least 16) more.
+    /// while others are being closed to make room, a sixteenth (at least 16) more, and up to 64 that are
+    /// told that there is none.
     pub max_connections: usize,
 }
 

@@ -10,6 +10,7 @@ use rpc_core::client::{Layer, WhereverBuilder};
 use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
 use rpc_core::inject::Values;
+use rpc_core::limits;
 use rpc_core::provider::here::Settings;
 use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
@@ -19,6 +20,7 @@ use super::problem::{Problem, StartError};
 use super::providers::Providers;
 use super::{Doorman, Node, Parts};
 use crate::catalogue::{Catalogue, Doubled};
+use crate::http::Memory;
 use crate::listener::Limits;
 
 /// Most groups of one program; each costs 256 KiB of tables.
@@ -34,6 +36,7 @@ pub struct NodeBuilder {
     settings: Settings,
     http: HttpSettings,
     limits: Limits,
+    max_body_memory: usize,
     force_remote: bool,
     layers: Vec<Layer>,
     origins: Vec<String>,
@@ -50,6 +53,7 @@ impl NodeBuilder {
             settings: Settings::default(),
             http: HttpSettings::default(),
             limits: Limits::default(),
+            max_body_memory: limits::MAX_BODY_MEMORY,
             force_remote: false,
             layers: Vec::new(),
             origins: Vec::new(),
@@ -125,6 +129,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Memory of the request bodies held at once, those being read and those of running calls, in bytes; further ones are
+    /// answered 503. 256 MiB if not set, and never less than one of the largest.
+    pub fn max_body_memory(mut self, bytes: usize) -> Self {
+        self.max_body_memory = bytes;
+        self
+    }
+
     /// Most calls from the network that run at once; further ones are refused as overloaded. 10,000 if not set.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.settings.max_in_flight = calls;
@@ -188,6 +199,8 @@ impl NodeBuilder {
         let (Some(address), Some(fixed)) = (address, fixed) else {
             return Err(StartError::of(problems));
         };
+        let body_memory =
+            Memory::new(self.max_body_memory.max(self.settings.max_message.saturating_add(limits::ENVELOPE_ROOM)));
         let here = Here::new(NodeId::new(address.as_str()), groups(&fixed, &address), self.settings);
         let client_side =
             WhereverBuilder::inside(here.clone(), fixed.cluster_id()).http(self.http).force_remote(self.force_remote);
@@ -201,7 +214,7 @@ impl NodeBuilder {
         let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         let doorman = Doorman { origins: self.origins, hosts: self.hosts, is_loopback };
         let (cluster, limits, values) = (fixed.cluster_id(), self.limits, self.values);
-        Ok(Node(Arc::new(Parts { here, wherever, catalogue, values, cluster, address, limits, doorman })))
+        Ok(Node(Arc::new(Parts { here, wherever, catalogue, values, cluster, address, limits, doorman, body_memory })))
     }
 
     /// Advertises `address` if nothing else is.
