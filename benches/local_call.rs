@@ -22,7 +22,9 @@ const ROUNDS: usize = 41;
 const PASSES: usize = 200;
 
 /// Something measured: its name, and what runs it once for each key.
-struct Way<'a>(&'static str, Box<dyn FnMut(&[String]) + 'a>);
+struct Way<'a>(&'static str, Run<'a>);
+
+type Run<'a> = Box<dyn FnMut(&[String]) + 'a>;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;

@@ -1,7 +1,27 @@
-#![doc = include_str!("../README.md")]
+//! Call a trait; it runs wherever its data lives.
+//!
+//! [`rpc_service`](macro@rpc_service) on a trait makes a client that implements the same trait. A call's key hashes to one of 16384
+//! slots, exactly as in Redis Cluster. If this node owns the slot, the call is a plain method call; otherwise it is one request
+//! to the node that does. The README shows it from the first line to three running nodes.
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | make a trait remote | [`rpc_service`](macro@rpc_service); [`Merge`] and [`PerNode`] for methods that run on all nodes |
+//! | provide it | [`rpc_provider`](macro@rpc_provider), [`Inject`](macro@Inject), [`NodeBuilder::provide`] |
+//! | run a node | [`Node::builder`], [`Node::serve`], or [`Node::router`] with [`serve()`] in an axum program of yours |
+//! | only call | [`Wherever::connect`] |
+//! | know what failed, and whether it ran | [`RpcError`], [`Kind`], [`Executed`] |
+//! | bound a call's time | [`with_deadline`]; [`Context`] in a provider |
+//! | test | [`testing`] |
+//! | stand between clients and network | [`Caller`], [`Layer`] |
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 // Define: annotate a trait, implement it, inject its client.
-pub use rpc_core::inject::{Inject, InjectError};
+pub use rpc_core::inject::{Inject, InjectError, Injector};
 pub use rpc_core::merge::{Merge, PerNode};
 pub use rpc_core::provider::Provider;
 pub use rpc_macros::{Inject, rpc_provider, rpc_service};
@@ -9,8 +29,9 @@ pub use rpc_macros::{Inject, rpc_provider, rpc_service};
 // Call: from a node, or from a program that only consumes.
 pub use rpc_core::call::{Context, Deadline, with_deadline};
 pub use rpc_core::client::{ServiceClient, Wherever};
-pub use rpc_core::error::{Executed, Kind, RpcError};
+pub use rpc_core::error::{ErrorRecord, Executed, Kind, RpcError};
 pub use rpc_core::node::{NodeId, NodeInfo};
+pub use rpc_core::slot::Slot;
 
 // Wrap: what stands between every client and the network.
 pub use rpc_core::call::{Call, CallId, Caller, Outcome, Reply};

@@ -10,8 +10,22 @@ const MOST_LINES: usize = 400;
 
 /// The modules of `rpc-core`, from the bottom up. A file uses what stands before its own module, and its own module.
 const CORE: [&str; 16] = [
-    "limits", "slot", "node", "error", "codec", "service", "call", "merge", "cluster", "route", "transport", "provider", "client",
-    "inject", "private", "lib",
+    "limits",
+    "slot",
+    "node",
+    "error",
+    "codec",
+    "service",
+    "call",
+    "merge",
+    "cluster",
+    "route",
+    "transport",
+    "provider",
+    "client",
+    "inject",
+    "private",
+    "lib",
 ];
 
 /// The modules of `rpc-server`, from the bottom up.
@@ -45,7 +59,8 @@ fn files() -> Vec<String> {
 
 /// The files written by hand in Rust, with their text.
 fn sources() -> BTreeMap<String, String> {
-    let by_hand = |name: &String| name.ends_with(".rs") && !name.contains("/golden/") && !name.contains("/compile_fail/");
+    let by_hand =
+        |name: &String| name.ends_with(".rs") && !name.contains("/golden/") && !name.contains("/compile_fail/");
     files().into_iter().filter(by_hand).map(|name| (name.clone(), text(&name))).collect()
 }
 
@@ -66,10 +81,13 @@ fn every_file_says_first_what_it_is() {
 
 #[test]
 fn no_file_is_a_house_without_rooms() {
-    let code = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    let code =
+        |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
     let sources = sources();
     let large = sources.iter().map(|(name, text)| (name, code(text))).filter(|(_, lines)| *lines > MOST_LINES);
-    report(&large.map(|(name, lines)| format!("{name}: {lines} lines of code, at most {MOST_LINES}")).collect::<Vec<_>>());
+    report(
+        &large.map(|(name, lines)| format!("{name}: {lines} lines of code, at most {MOST_LINES}")).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -78,7 +96,13 @@ fn no_name_says_nothing() {
         let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         EMPTY_NAMES.contains(&stem)
     };
-    report(&files().into_iter().filter(is_empty).map(|name| format!("{name}: name it after what is in it")).collect::<Vec<_>>());
+    report(
+        &files()
+            .into_iter()
+            .filter(is_empty)
+            .map(|name| format!("{name}: name it after what is in it"))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -112,10 +136,15 @@ fn used_modules(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn frameworks_are_named_only_where_they_belong() {
     let mut problems = Vec::new();
-    for (word, home) in [("reqwest::", "rpc-core/src/transport/http"), ("axum::", "rpc-server/src/"), ("hyper::", "rpc-server/src/listener")] {
+    for (word, home) in [
+        ("reqwest::", "rpc-core/src/transport/http"),
+        ("axum::", "rpc-server/src/"),
+        ("hyper::", "rpc-server/src/listener"),
+    ] {
         let crates = ["rpc-core/src/", "rpc-server/src/", "rpc-macros/src/"];
         let own = |name: &str| crates.iter().any(|folder| name.starts_with(folder)) && !name.starts_with(home);
-        let names_it = |text: &str| text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(word));
+        let names_it =
+            |text: &str| text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(word));
         let strays = sources().into_iter().filter(|(name, text)| own(name) && names_it(text));
         problems.extend(strays.map(|(name, _)| format!("{name}: {word} belongs in {home}")));
     }
@@ -139,9 +168,10 @@ fn nothing_is_left_for_later() {
 #[test]
 fn the_protocol_was_read_again_when_the_wire_changed() {
     // FNV-1a: any change shows, nothing more is asked of it.
-    let hash = WIRE.iter().flat_map(|name| text(name).into_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = WIRE
+        .iter()
+        .flat_map(|name| text(name).into_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mark = format!("<!-- wire {hash:016x} -->");
     assert!(
         text("PROTOCOL.md").contains(&mark),
@@ -155,7 +185,8 @@ fn architecture_is_short_and_names_files_that_exist() {
     let text = text("ARCHITECTURE.md");
     assert!(text.lines().count() < 200, "ARCHITECTURE.md has {} lines", text.lines().count());
     let known = files();
-    let named = text.split('`').skip(1).step_by(2).filter(|word| word.ends_with(".rs") && !word.contains(['{', ' ', '*']));
+    let named =
+        text.split('`').skip(1).step_by(2).filter(|word| word.ends_with(".rs") && !word.contains(['{', ' ', '*']));
     let missing = named.filter(|word| !known.iter().any(|name| name.ends_with(word)));
     report(&missing.map(|word| format!("ARCHITECTURE.md names {word}, which does not exist")).collect::<Vec<_>>());
 }

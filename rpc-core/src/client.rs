@@ -92,10 +92,8 @@ impl<S: Service + ?Sized> Client<S> {
     }
 
     /// Decides where a call goes and, if it stays, takes its place there.
-    ///
-    /// # Cancel safety
-    /// Nothing has started when this future is dropped.
-    pub async fn route(&self, method: &'static MethodDescriptor, key: Key) -> Route<'_, S> {
+    #[inline]
+    pub fn route(&self, method: &'static MethodDescriptor, key: Key) -> Route<'_, S> {
         match &*self.0 {
             Backing::Value(value) => Near::by_value(method, value).map_or_else(Route::Refused, Route::Near),
             Backing::Cluster(cluster) => cluster.route(method, key).unwrap_or_else(Route::Refused),
@@ -128,7 +126,7 @@ impl<S: Service + ?Sized> Cluster<S> {
             Target::All => false,
         };
         let Some(provider) = self.provider().filter(|_| is_here) else { return Ok(None) };
-        if matches!(target, Target::Any) && !self.wherever.prefers_here(method) {
+        if matches!(target, Target::Any) && (!self.wherever.prefers_here(method) || here.is_leaving()) {
             return Ok(None);
         }
         let occupied = match target.slot().map(|slot| (slot, self.group.enter(slot))) {

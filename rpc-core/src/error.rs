@@ -18,6 +18,9 @@ pub use text::bounded;
 use crate::node::NodeId;
 use crate::slot::Slot;
 
+/// Longest name or address of a node that an error keeps, in characters: a host name has at most 253, and a port five.
+const MAX_NODE_TEXT: usize = 260;
+
 /// The failure of a call, as any node on its way saw it.
 ///
 /// It says what happened ([`kind`](Self::kind)), whether the provider ran ([`executed`](Self::executed)), where
@@ -40,9 +43,11 @@ impl RpcError {
         Self(Box::new(Inner { record: ErrorRecord::new(kind, executed, bounded(message.into())), source: None }))
     }
 
-    /// The error that a peer sent, word for word but for the bound on its text.
+    /// The error that a peer sent, word for word but for the bounds on its texts.
     pub fn from_record(mut record: ErrorRecord) -> Self {
         record.message = bounded(record.message);
+        record.node = record.node.map(|node| NodeId::from(text::clipped(node.as_str(), MAX_NODE_TEXT)));
+        record.address = record.address.map(|address| text::clipped(&address, MAX_NODE_TEXT));
         Self(Box::new(Inner { record, source: None }))
     }
 
@@ -105,6 +110,13 @@ impl RpcError {
         self
     }
 
+    /// The same error, about something of which `earlier` is known besides: the greater outcome of the two.
+    #[must_use]
+    pub fn at_least(self, earlier: Executed) -> Self {
+        let executed = self.executed().max(earlier);
+        self.with_executed(executed)
+    }
+
     /// The same error, naming the node it comes from; a node already named stays.
     #[must_use]
     pub fn at_node(mut self, node: &NodeId) -> Self {
@@ -163,8 +175,9 @@ impl fmt::Display for RpcError {
 }
 
 impl fmt::Debug for RpcError {
+    /// As `Display`, since a `main` or an `unwrap` that fails prints this.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RpcError").field("record", &self.0.record).field("source", &self.0.source).finish()
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -12,6 +12,11 @@ pub use linked::{Build, LinkedProvider, linked_providers};
 use crate::client::{ServiceClient, Wherever};
 
 /// A struct that can be built from a node; `#[derive(Inject)]` writes the implementation.
+#[diagnostic::on_unimplemented(
+    message = "a node cannot build `{Self}`",
+    label = "is not `Inject`",
+    note = "write `#[derive(Inject)]` on it, or mark the provider `#[rpc_provider(given)]` and give the node a value with `.provide(value)`"
+)]
 pub trait Inject: Sized {
     /// Builds the struct.
     ///
@@ -29,6 +34,17 @@ impl Wherever {
         T::inject(&Injector::new(self, &Values::default()))
     }
 }
+
+/// A value that a builder can be given and a field can get; every type that is `Clone + Send + Sync + 'static` is one.
+#[diagnostic::on_unimplemented(
+    message = "a node cannot give `{Self}` to a field",
+    label = "needs `Clone + Send + Sync + 'static`",
+    note = "wrap it in `Arc` and give it with `.with(…)`, or mark the field `#[inject(default)]`"
+)]
+pub trait Given: Clone + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone + Send + Sync + 'static> Given for T {}
 
 /// Values by type, as given to `Node::builder().with(value)`.
 #[derive(Default)]
@@ -102,7 +118,7 @@ impl Fields<'_> {
 
     /// The value for an unmarked field; `None`, remembered as missing, if none of its type was given. A field of the type
     /// [`Wherever`] gets the node's own, one of the type [`NodeId`](crate::NodeId) the node's name.
-    pub fn value<T: Clone + Send + Sync + 'static>(&mut self, field: &'static str) -> Option<T> {
+    pub fn value<T: Given>(&mut self, field: &'static str) -> Option<T> {
         let wherever = self.injector.wherever;
         let own = (wherever as &dyn Any).downcast_ref::<T>();
         let own = own.or_else(|| (&wherever.here()?.id as &dyn Any).downcast_ref::<T>());

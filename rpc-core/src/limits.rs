@@ -27,8 +27,9 @@ pub const CLIENT_IDLE: Duration = Duration::from_secs(5);
 /// Idle connections kept to one peer: as many as calls that come in a burst again and again.
 pub const IDLE_PER_PEER: usize = 256;
 
-/// Cancellations under way at once from one program; further ones are left to the deadline.
-pub const MAX_CANCELS: usize = 64;
+/// Calls waiting to be taken back from one peer: more than a peer admits at once, in under half a MiB. Further ones are left to
+/// the deadline.
+pub const MAX_CANCELS: usize = 16_384;
 
 /// How long a cancellation may take: it is of no use afterwards.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);

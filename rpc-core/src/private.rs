@@ -70,8 +70,20 @@ pub fn refused<R: MethodResult>(error: RpcError) -> R {
     R::refused(error)
 }
 
+/// What an argument must be able to do, in one word, so that one type that cannot is one message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of an rpc method",
+    label = "needs `Serialize + DeserializeOwned + Send`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for a type of your own",
+    note = "for `Arc` and `Rc` enable serde's feature `rc`; for an array of more than 32 items take a `Vec`"
+)]
+pub trait Argument {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send> Argument for T {}
+
 /// Fails to compile, at the argument's type, when it cannot be sent.
-pub fn assert_argument<T: Serialize + DeserializeOwned + Send>() {}
+pub fn assert_argument<T: Argument>() {}
 
 /// Fails to compile, at the returned type, when it cannot be sent back.
 pub fn assert_result<R: MethodResult>() {}

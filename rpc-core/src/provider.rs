@@ -5,6 +5,7 @@ pub mod here;
 pub mod in_flight;
 pub mod incoming;
 pub mod registry;
+pub(crate) mod verdict;
 
 use std::sync::Arc;
 

@@ -260,7 +260,6 @@ const _: () = {
                             ::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
@@ -294,11 +293,7 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
-                    .0
-                    .route(&__METHOD_sync, ::wherever::__private::Key::none())
-                    .await
-                {
+                match self.0.route(&__METHOD_sync, ::wherever::__private::Key::none()) {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
                         near.run(

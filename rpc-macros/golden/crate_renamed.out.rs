@@ -216,7 +216,6 @@ const _: () = {
                             crate::vendor::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     crate::vendor::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

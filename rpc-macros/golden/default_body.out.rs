@@ -7,7 +7,14 @@ trait Store: ::core::marker::Send + ::core::marker::Sync + 'static {
     ) -> impl ::core::future::Future<
         Output = Result<u64, StoreError>,
     > + ::core::marker::Send {
-        async move { Ok(number * 2) }
+        async move {
+            if let ::core::option::Option::Some(__result) = ::core::option::Option::None::<
+                Result<u64, StoreError>,
+            > {
+                return __result;
+            }
+            Ok(number * 2)
+        }
     }
     #[doc(hidden)]
     fn __wherever_service() -> &'static ::wherever::__private::ServiceDescriptor
@@ -209,7 +216,6 @@ const _: () = {
                             ::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

@@ -10,6 +10,11 @@ trait Store: ::core::marker::Send + ::core::marker::Sync + 'static {
         Output = Result<u64, StoreError>,
     > + ::core::marker::Send {
         async move {
+            if let ::core::option::Option::Some(__result) = ::core::option::Option::None::<
+                Result<u64, StoreError>,
+            > {
+                return __result;
+            }
             let (a, b) = arg0;
             let mut c = c;
             c += 1;
@@ -230,7 +235,6 @@ const _: () = {
                             ::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

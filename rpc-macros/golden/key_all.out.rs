@@ -217,7 +217,6 @@ const _: () = {
                                 .slot(),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

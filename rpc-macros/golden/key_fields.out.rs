@@ -226,7 +226,6 @@ const _: () = {
                                 .slot(),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

@@ -225,7 +225,6 @@ const _: () = {
                                 .slot(),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

@@ -204,7 +204,6 @@ const _: () = {
                             ::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

@@ -263,7 +263,6 @@ const _: () = {
                             ::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
@@ -305,7 +304,6 @@ const _: () = {
                             ::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

@@ -229,11 +229,7 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<Vec<Url>, StoreError>>();
-                match self
-                    .0
-                    .route(&__METHOD_whole, ::wherever::__private::Key::none())
-                    .await
-                {
+                match self.0.route(&__METHOD_whole, ::wherever::__private::Key::none()) {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
                         near.run(
@@ -257,10 +253,7 @@ const _: () = {
         ) -> impl ::core::future::Future<Output = Alias<u64>> + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Alias<u64>>();
-                match self
-                    .0
-                    .route(&__METHOD_partial, ::wherever::__private::Key::none())
-                    .await
+                match self.0.route(&__METHOD_partial, ::wherever::__private::Key::none())
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

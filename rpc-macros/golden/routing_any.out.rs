@@ -223,7 +223,6 @@ const _: () = {
                 match self
                     .0
                     .route(&__METHOD_here_first, ::wherever::__private::Key::none())
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
@@ -251,10 +250,7 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
-                    .0
-                    .route(&__METHOD_in_turn, ::wherever::__private::Key::none())
-                    .await
+                match self.0.route(&__METHOD_in_turn, ::wherever::__private::Key::none())
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();

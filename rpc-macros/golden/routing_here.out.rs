@@ -172,11 +172,7 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
-                    .0
-                    .route(&__METHOD_flush, ::wherever::__private::Key::none())
-                    .await
-                {
+                match self.0.route(&__METHOD_flush, ::wherever::__private::Key::none()) {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
                         near.run(

@@ -328,7 +328,6 @@ const _: () = {
                             ::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
@@ -374,7 +373,6 @@ const _: () = {
                             ::wherever::__private::slot_of(&__a0),
                         ),
                     )
-                    .await
                 {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
@@ -407,11 +405,7 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<u64, StoreError>>();
-                match self
-                    .0
-                    .route(&__METHOD_count, ::wherever::__private::Key::none())
-                    .await
-                {
+                match self.0.route(&__METHOD_count, ::wherever::__private::Key::none()) {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.provider();
                         near.run(

@@ -23,10 +23,20 @@ pub(crate) struct InjectedField {
     /// What messages call it.
     pub(crate) name: String,
     pub(crate) ty: Type,
-    /// `#[rpc_reference]`: a client. Otherwise a value given to the node.
-    pub(crate) reference: bool,
+    pub(crate) source: Source,
     /// The conditions under which it exists.
     pub(crate) cfgs: Vec<Attribute>,
+}
+
+/// Where a field's value comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `#[rpc_reference]`: a client.
+    Reference,
+    /// `#[inject(default)]`: `Default::default()`.
+    Default,
+    /// A value given to the node.
+    Given,
 }
 
 pub(crate) fn derive_inject(tokens: TokenStream) -> TokenStream {
@@ -46,6 +56,13 @@ pub(crate) fn derive_inject(tokens: TokenStream) -> TokenStream {
 }
 
 fn parse(input: DeriveInput, errors: &mut Errors) -> Injected {
+    for lifetime in input.generics.lifetimes() {
+        errors.on(
+            lifetime,
+            "a node borrows from nobody, so it cannot build a struct with a lifetime; keep owned values, an `Arc` or a \
+             `&'static` in its fields",
+        );
+    }
     let fields = match input.data {
         Data::Struct(data) => data.fields,
         Data::Enum(data) => {
@@ -84,6 +101,7 @@ fn struct_attribute(attr: &Attribute, injected: &mut Injected, errors: &mut Erro
     for word in options::words(list.tokens.clone(), errors) {
         let outcome = match word.ident.to_string().as_str() {
             "crate" => word.path().map(|path| injected.krate = path),
+            "default" => Err(word.fault("`default` goes on a field: write #[inject(default)] before it")),
             _ => Err(options::unknown(&word.ident, "#[inject] can have", &["crate"])),
         };
         errors.take(outcome);
@@ -103,13 +121,37 @@ fn field(index: usize, field: &Field, errors: &mut Errors) -> InjectedField {
     for attr in marks.iter().skip(1) {
         errors.on(attr, "#[rpc_reference] is given twice; write it once");
     }
-    for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("inject")) {
-        errors.on(attr, "#[inject(…)] goes on the struct; a field that holds a client is marked #[rpc_reference]");
+    let options: Vec<_> = field.attrs.iter().filter(|attr| attr.path().is_ident("inject")).collect();
+    for attr in &options {
+        field_attribute(attr, errors);
     }
+    if let (Some(_), Some(attr)) = (marks.first(), options.first()) {
+        errors.on(attr, "a field marked #[rpc_reference] gets a client; remove this, or #[rpc_reference]");
+    }
+    let source = match (marks.is_empty(), options.is_empty()) {
+        (false, _) => Source::Reference,
+        (true, false) => Source::Default,
+        (true, true) => Source::Given,
+    };
     let (member, name) = match &field.ident {
         Some(ident) => (Member::Named(ident.clone()), ident.unraw().to_string()),
         None => (Member::from(index), index.to_string()),
     };
     let cfgs = crate::parse::cfgs(&field.attrs);
-    InjectedField { member, name, ty: field.ty.clone(), reference: !marks.is_empty(), cfgs }
+    InjectedField { member, name, ty: field.ty.clone(), source, cfgs }
+}
+
+fn field_attribute(attr: &Attribute, errors: &mut Errors) {
+    let list = attr.meta.require_list().ok().filter(|list| !list.tokens.is_empty());
+    let Some(list) = list else {
+        return errors.on(attr, "#[inject] on a field needs an option; write #[inject(default)]");
+    };
+    for word in options::words(list.tokens.clone(), errors) {
+        let outcome = match word.ident.to_string().as_str() {
+            "default" => word.bare(),
+            "crate" => Err(word.fault("`crate` goes on the struct: write #[inject(crate = \"…\")] before it")),
+            _ => Err(options::unknown(&word.ident, "#[inject] on a field can have", &["default"])),
+        };
+        errors.take(outcome);
+    }
 }

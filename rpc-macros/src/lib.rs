@@ -24,7 +24,10 @@ use proc_macro::TokenStream;
 /// Turns a trait into a service: the trait's methods can be called on any node and run where their data lives.
 ///
 /// Options: `name = "goto.UrlStore"` (the name on the wire; the trait's own by default), `group = "urls"` (the group of
-/// nodes that share a slot map; `"default"` by default), `crate = "path::to::wherever"` (for a renamed dependency).
+/// nodes that share a slot map; `"default"` by default), `crate = "path::to::wherever"`.
+///
+/// **If the dependency is renamed** or comes through another crate, `::wherever` does not exist and the generated code does
+/// not compile: say where it is with `crate = "…"`, here, in `#[rpc_provider(crate = "…")]` and in `#[inject(crate = "…")]`.
 ///
 /// A method is `async fn name(&self, …) -> Result<T, E>`. Its options go in `#[rpc(…)]`:
 ///
@@ -32,7 +35,9 @@ use proc_macro::TokenStream;
 /// - `detach`: once started it runs to its end, whatever becomes of the caller;
 /// - where it runs, if not where its key lives: `any`, `any(prefer_here)`, `any(round_robin)`, `all`, `all(partial)`, `here`;
 /// - `key = all`: every argument is part of the key; otherwise the arguments marked `#[key]` or `#[key(fields(a, b))]` are,
-///   and without marks the first one;
+///   and without marks the first one. Floats and unordered sets have no one text that all nodes share and cannot be keys; a
+///   `HashSet` behind an alias or inside a struct is found only when called, which fails with `Kind::BadKey` ("the key cannot
+///   be hashed: …") and does not execute, or, where it cannot be told from a list, routes by the order it happens to have;
 /// - `name = "wireName"`: its name on the wire.
 ///
 /// An argument's name on the wire is its own, without `r#` and without leading underscores; one that is only a pattern is
@@ -47,16 +52,20 @@ pub fn rpc_service(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Registers a provider at link time: every node that starts in this program finds it.
 ///
 /// Goes on `impl UrlStore for Urls`. The node builds the value with [`Inject`]. With the option `given` it does not, and
-/// `Node::builder().provide(value)` brings the value. `crate = "…"` is for a renamed dependency.
+/// `Node::builder().provide(value)` brings the value. If the dependency is renamed, write `crate = "path::to::wherever"`.
 #[proc_macro_attribute]
 pub fn rpc_provider(options: TokenStream, item: TokenStream) -> TokenStream {
     provider::rpc_provider(options.into(), item.into()).into()
 }
 
-/// Lets a node build the struct: fields marked `#[rpc_reference]` are clients, the others come from
-/// `Node::builder().with(value)` by their type.
+/// Lets a node build the struct, field by field:
 ///
-/// `#[inject(crate = "…")]` on the struct is for a renamed dependency.
+/// - a field marked `#[rpc_reference]` is a client;
+/// - one marked `#[inject(default)]` is `Default::default()`, as for a cache or a `Mutex` of the struct's own;
+/// - any other comes from `Node::builder().with(value)` by its type, which must be `Clone + Send + Sync + 'static`: wrap in an
+///   `Arc` what is not.
+///
+/// If the dependency is renamed, write `#[inject(crate = "…")]` on the struct.
 #[proc_macro_derive(Inject, attributes(rpc_reference, inject))]
 pub fn derive_inject(item: TokenStream) -> TokenStream {
     inject::derive_inject(item.into()).into()

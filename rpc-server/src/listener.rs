@@ -7,10 +7,11 @@
 //!
 //! In the order a request travels: `accept` (the loop, [`Drained`]) → `backoff` (failed accepts) → `table`
 //! (who is connected) → `connection` (one task each) → `timed_io` (its socket) → `activity` (what it is
-//! doing) → `entrance` (the last check) → `body` (request and answer).
+//! doing) → `entrance` (the last check) → `arrival` (what our routes learn) → `body` (request and answer).
 
 mod accept;
 mod activity;
+mod arrival;
 mod backoff;
 mod body;
 mod connection;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 
+pub(crate) use arrival::Arrival;
 pub use limits::{
     BODY_TIME, DRAIN_TIME, HEADER_TIME, IDLE_TIME, Limits, MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_HEADERS,
     MAX_URI_BYTES, WRITE_STALL,
@@ -68,7 +70,7 @@ pub async fn serve_with(listener: TcpListener, router: Router, limits: Limits) -
 /// Like [`serve`], until `shutdown` is ready and the requests in flight have finished.
 ///
 /// Then nothing more is accepted; connections without a request in flight are closed at once, half a header
-/// counting for nothing; the others end with the answer they are working on, or are cut after
+/// or part of a call's body counting for nothing; the others end with the answer they are working on, or are cut after
 /// [`Limits::drain_time`]. Connections upgraded to another protocol count as in flight: whoever serves them
 /// ends them earlier.
 ///

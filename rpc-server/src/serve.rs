@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::OnceLock;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
 
 use crate::http;
 use crate::listener::{self, Drained};
@@ -49,13 +51,15 @@ impl Node {
         router: Router,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Drained> {
-        let node = self.clone();
-        let leaving = async move {
+        // One drain time for both waits: that for connections, and that for calls whose connection is lost.
+        let left_at = OnceLock::new();
+        let leaving = async {
             shutdown.await;
-            node.leave();
+            self.leave();
+            left_at.get_or_init(Instant::now);
         };
         let drained = listener::serve_with_shutdown(listener, router, self.limits().clone(), leaving).await?;
-        self.end().await;
+        self.end_by(*left_at.get_or_init(Instant::now) + self.limits().drain_time).await;
         Ok(drained)
     }
 
@@ -65,7 +69,11 @@ impl Node {
     /// The node has left as soon as this is polled; dropping it ends only the waiting.
     pub async fn end(&self) {
         self.leave();
-        let drained = tokio::time::timeout(self.limits().drain_time, self.here().in_flight.wait_until_empty()).await;
+        self.end_by(Instant::now() + self.limits().drain_time).await;
+    }
+
+    async fn end_by(&self, deadline: Instant) {
+        let drained = timeout_at(deadline, self.here().in_flight.wait_until_empty()).await;
         if drained.is_err() {
             tracing::warn!(calls = self.here().in_flight.count(), "the drain time is over, calls are abandoned");
         }

@@ -54,6 +54,25 @@ async fn a_detached_method_runs_to_its_end_without_its_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_ends_waits_for_its_detached_methods() {
+    for (cluster, watch) in near_and_far().await {
+        let client: ProbeClient = cluster.client(0);
+        tokio::select! {
+            biased;
+            answer = client.wait_detached("foo".into()) => panic!("nobody released it: {answer:?}"),
+            () = watch.started.notified() => {}
+        }
+        let ending = futures_util::future::join_all(cluster.nodes().map(wherever::Node::end));
+        let released = async {
+            eventually("the nodes are leaving", || cluster.nodes().all(wherever::Node::is_leaving)).await;
+            watch.release.notify_waiters();
+        };
+        tokio::join!(ending, released);
+        assert_eq!(watch.finished.load(Ordering::SeqCst), 1, "ended only after the method");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_detached_method_outlives_its_deadline() {
     for (cluster, watch) in near_and_far().await {
         let client: ProbeClient = cluster.client(0);

@@ -1,4 +1,5 @@
 //! What a cluster of nodes promises its callers, tested on real sockets.
+#![allow(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 
 mod cancellation;
 mod deadlines;
@@ -7,3 +8,4 @@ mod near_far;
 mod probe;
 mod routing;
 mod start;
+mod verdicts;

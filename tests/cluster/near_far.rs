@@ -185,7 +185,7 @@ async fn an_error_names_node_slot_and_epoch() {
             panic!("it panics")
         };
         assert_eq!(error.node(), Some(cluster.node(0).id()));
-        assert_eq!((error.slot().map(|slot| slot.get()), error.epoch()), (Some(12182), Some(1)));
+        assert_eq!((error.slot().map(rpc_core::slot::Slot::get), error.epoch()), (Some(12182), Some(1)));
     }
 }
 

@@ -49,6 +49,9 @@ pub(crate) trait Probe {
     async fn nest(&self, key: &str, depth: u32) -> Result<u32, ProbeError>;
     /// What is left of the deadline, in milliseconds, `depth` calls further down.
     async fn time_left(&self, key: &str, depth: u32) -> Result<u64, ProbeError>;
+    /// What a call made by a detached one has left.
+    #[rpc(detach)]
+    async fn time_left_detached(&self, key: String) -> Result<u64, ProbeError>;
     #[rpc(read)]
     async fn place(&self, key: &str) -> Result<(String, u16, u64), ProbeError>;
     #[rpc(idempotent)]
@@ -199,6 +202,9 @@ impl Probe for Provider {
             _ => self.client.time_left(&format!("{key}{depth}"), depth - 1).await,
         }
     }
+    async fn time_left_detached(&self, key: String) -> Result<u64, ProbeError> {
+        self.client.time_left(&key, 0).await
+    }
     async fn place(&self, _key: &str) -> Result<(String, u16, u64), ProbeError> {
         let context = Context::current().expect("a provider has a context");
         let node = context.node().expect("a provider of a node").to_string();
@@ -237,8 +243,8 @@ impl Probe for Provider {
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let reached = async {
         while !holds() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), reached).await.unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(Duration::from_secs(30), reached).await.unwrap_or_else(|_| panic!("never: {what}"));
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rpc_core::client::WhereverBuilder;
 use tokio::net::{TcpSocket, TcpStream};
 use wherever::{Executed, HttpSettings, Kind, with_deadline};
 
@@ -47,13 +48,15 @@ async fn a_black_hole_is_given_up_after_the_connect_timeout() {
     while let Ok(stream) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
         queued.push(stream.unwrap());
     }
-    let mut settings = HttpSettings::default();
-    settings.connect_timeout = Duration::from_millis(100);
-    let builder = rpc_core::client::WhereverBuilder::connecting([address.to_string()]).unwrap();
+    fakes.draw_with(&[address], &[(0, 16383, 1, EPOCH)]);
+    let settings = HttpSettings { connect_timeout: Duration::from_millis(100), ..HttpSettings::default() };
+    let builder = WhereverBuilder::connecting([fakes[0].address.to_string()]).unwrap();
     let client: ProbeClient = builder.http(settings).build().unwrap().client();
+    let began = Instant::now();
     let error = timed(WAIT, client.write("k")).await;
-    assert_eq!(error.executed(), Executed::No, "{error}");
-    drop(fakes);
+    assert_is("a black hole", &error, Kind::Unavailable, Executed::No);
+    let three_tries = Duration::from_millis(300);
+    assert!(began.elapsed() >= three_tries && began.elapsed() < WAIT, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

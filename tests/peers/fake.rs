@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rpc_core::cluster::view::ClusterView;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -96,6 +96,7 @@ pub(crate) struct Stage {
     pub(crate) seen: Seen,
     script: Mutex<Script>,
     slammed: AtomicBool,
+    is_deaf: AtomicBool,
     view: Arc<Mutex<Option<ClusterView>>>,
 }
 
@@ -108,6 +109,7 @@ impl Fake {
             seen: Seen::default(),
             script: Mutex::new(script),
             slammed: AtomicBool::new(false),
+            is_deaf: AtomicBool::new(false),
             view,
         });
         let serving = tokio::spawn(serve(listener, stage.clone()));
@@ -134,6 +136,11 @@ impl Fake {
     /// From now on closes each connection before reading from it.
     pub(crate) fn slams(&self) {
         self.stage.slammed.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on never answers a cancellation.
+    pub(crate) fn ignores_cancels(&self) {
+        self.stage.is_deaf.store(true, Ordering::SeqCst);
     }
 
     /// Closes the port and every connection, as an ended process.
@@ -171,7 +178,8 @@ async fn serve(listener: TcpListener, stage: Arc<Stage>) {
     }
 }
 
-async fn converse(mut stream: TcpStream, stage: &Stage) -> io::Result<()> {
+async fn converse(stream: TcpStream, stage: &Stage) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
     loop {
         let asked = receive(&mut stream).await?;
         if asked.head.starts_with("GET /wherever/cluster ") {
@@ -181,15 +189,26 @@ async fn converse(mut stream: TcpStream, stage: &Stage) -> io::Result<()> {
             // Closed, so that a call that follows makes a connection of its own.
             return Ok(());
         }
+        let cluster = stage.view.lock().unwrap().as_ref().map(|view| view.cluster.clone());
+        // A call of another test, whose peer had this port before; a cancellation names no cluster.
+        let is_stray = asked.header("x-wherever-cluster").is_some_and(|named| cluster.as_deref() != Some(named));
+        if is_stray || asked.header("x-wherever-call").is_none() {
+            stream.write_all(&http(403, "application/json", "{}")).await?;
+            continue;
+        }
         if asked.body["method"] == "wherever.cancel" {
-            stage.seen.cancels.lock().unwrap().push(asked.body["params"]["call"].as_str().unwrap().to_owned());
+            let calls = asked.body["params"]["calls"].as_array().unwrap();
+            stage.seen.cancels.lock().unwrap().extend(calls.iter().map(|id| id.as_str().unwrap().to_owned()));
+            if stage.is_deaf.load(Ordering::SeqCst) {
+                return std::future::pending().await;
+            }
             stream.write_all(b"HTTP/1.1 204 x\r\n\r\n").await?;
             continue;
         }
         stage.seen.calls.fetch_add(1, Ordering::SeqCst);
-        stage.seen.ids.lock().unwrap().push(asked.header("x-wherever-call").unwrap_or_default().to_owned());
+        stage.seen.ids.lock().unwrap().push(asked.header("x-wherever-call").unwrap().to_owned());
         let script = stage.script.lock().unwrap().clone();
-        if !perform(script(&asked), &mut stream).await? {
+        if !perform(script(&asked), stream.get_mut()).await? {
             return Ok(());
         }
     }
@@ -225,7 +244,7 @@ async fn perform(deed: Deed, stream: &mut TcpStream) -> io::Result<bool> {
 }
 
 /// Reads one request with a `Content-Length`.
-async fn receive(stream: &mut TcpStream) -> io::Result<Asked> {
+async fn receive(stream: &mut BufReader<TcpStream>) -> io::Result<Asked> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);

@@ -1,6 +1,7 @@
 //! A cluster of scripted peers, with a map that the test draws.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Index;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -38,6 +39,11 @@ impl Fakes {
 
     /// The map that the peers tell from now on: runs of slots with their owner and epoch.
     pub(crate) fn draw(&self, runs: &[(usize, usize, usize, u64)]) {
+        self.draw_with(&[], runs);
+    }
+
+    /// As [`draw`](Self::draw), with these addresses as further members behind the peers.
+    pub(crate) fn draw_with(&self, others: &[SocketAddr], runs: &[(usize, usize, usize, u64)]) {
         let slot = |number: usize| Slot::new(u16::try_from(number).unwrap()).unwrap();
         let slots = runs.iter().map(|&(first, last, node, epoch)| SlotRange {
             first: slot(first),
@@ -45,15 +51,17 @@ impl Fakes {
             node,
             epoch,
         });
-        let nodes = self.peers.iter().map(|peer| NodeInfo {
-            id: NodeId::new(peer.address.to_string()),
-            address: peer.address.to_string(),
+        let addresses = self.peers.iter().map(|peer| peer.address).chain(others.iter().copied());
+        let nodes = addresses.map(|address| NodeInfo {
+            id: NodeId::new(address.to_string()),
+            address: address.to_string(),
             weight: 1,
         });
         let group = GroupView { nodes: nodes.collect(), slots: slots.collect() };
         *self.view.lock().unwrap() = Some(ClusterView {
             format: VIEW_FORMAT,
-            cluster: "scripted".to_owned(),
+            // Of this test only, so that calls meant for another one's peers are told apart.
+            cluster: format!("scripted by {} at {}", std::process::id(), self.peers[0].address),
             node: group.nodes[0].id.clone(),
             coordinator: "fixed".to_owned(),
             groups: BTreeMap::from([("default".to_owned(), group)]),

@@ -1,5 +1,7 @@
 //! Our client among peers that refuse, stall, break off, lie and loop.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
+
 mod broken;
 mod budget;
 mod cancel;

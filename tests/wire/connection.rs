@@ -39,7 +39,7 @@ async fn a_request_in_doubt_never_smuggles_a_call() {
     let (length, hidden) = (CALL.len(), String::from_utf8(post(CALL)).unwrap());
     let chunked = format!("{length:x}\r\n{CALL}\r\n0\r\n\r\n");
     for (what, request) in [
-        ("both lengths", head(&format!("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n")) + "0\r\n\r\n" + &hidden),
+        ("both lengths", head("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n" + &hidden),
         ("two lengths", head(&format!("Content-Length: {length}\r\nContent-Length: 4\r\n")) + CALL + &hidden),
         ("a signed length", head(&format!("Content-Length: +{length}\r\n")) + CALL + &hidden),
         ("a list of codings", head("Transfer-Encoding: chunked, identity\r\n") + &chunked + &hidden),

@@ -90,11 +90,11 @@ async fn deadlines_are_read_strictly_and_clamped() {
     };
     let no = Some("no".to_owned());
     assert_eq!(asked("0").await, (Some(-32005), no.clone()));
-    for bad in ["-1", "NaN", "1e18", "1.5", "", "99999999999999999999", "0x10", "1 000"] {
+    for bad in ["-1", "NaN", "1e18", "1.5", "", "+500", "0x10", "1 000"] {
         assert_eq!(asked(bad).await, (Some(-32600), no.clone()), "{bad:?}");
     }
     assert_eq!(world.ran(), 0);
-    for huge in ["18446744073709551615", "1000000000000000000", "5000"] {
+    for huge in ["99999999999999999999", "18446744073709551615", "5000"] {
         assert_eq!(asked(huge).await, (None, None), "{huge}");
     }
     world.unharmed("deadlines", 3).await;

@@ -62,3 +62,17 @@ async fn an_allowed_origin_and_host_pass() {
     let request = with("Host: localhost", good);
     assert_eq!(world.send(request).await.unwrap().json()["result"], "k");
 }
+
+#[tokio::test]
+async fn the_socket_decides_about_names_and_not_the_advertised_address() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let node = wherever::Node::builder().only_given().advertise("node.example:7001");
+    let serving = tokio::spawn(node.serve(listener));
+    for (host, status) in [("evil.example", 403), ("node.example:7001", 200), ("localhost", 200)] {
+        let mut raw = super::raw::Raw::connect(&address).await;
+        raw.send(format!("GET /wherever/cluster HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        assert_eq!(raw.answer().await.unwrap().status, status, "{host}");
+    }
+    serving.abort();
+}

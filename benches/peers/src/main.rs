@@ -28,8 +28,7 @@ fn main() -> Result<(), Failed> {
     match *words {
         ["serve", peer] => runtime()?.block_on(serve::serve(peer.parse()?)),
         ["drive", peer, address, in_flight, payload, seconds] => {
-            let load =
-                Load { in_flight: in_flight.parse()?, payload: payload.parse()?, seconds: seconds.parse()? };
+            let load = Load { in_flight: in_flight.parse()?, payload: payload.parse()?, seconds: seconds.parse()? };
             runtime()?.block_on(drive::drive(peer.parse::<Peer>()?, address, load))
         }
         _ => Plan::from_words(&words)?.run(),

@@ -92,8 +92,9 @@ impl Process {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
         // Inherited from this thread, which has nothing else to do.
-        let mut child = if on_one_core { std::thread::spawn(move || on_first_core(command)).join() } else { Ok(command.spawn()) }
-            .map_err(|_| "the starting thread panicked")??;
+        let mut child =
+            if on_one_core { std::thread::spawn(move || on_first_core(command)).join() } else { Ok(command.spawn()) }
+                .map_err(|_| "the starting thread panicked")??;
         let input = child.stdin.take().ok_or("no input")?;
         let output = BufReader::new(child.stdout.take().ok_or("no output")?);
         Ok(Self { child, input, output })
@@ -129,8 +130,7 @@ fn measure(peer: Peer, load: Load) -> Result<Measured, Failed> {
     let mut server = Process::start(&["serve", peer.name()], alone)?;
     let address = server.line()?;
     let numbers = [load.in_flight.to_string(), load.payload.to_string(), load.seconds.to_string()];
-    let mut client =
-        Process::start(&["drive", peer.name(), &address, &numbers[0], &numbers[1], &numbers[2]], alone)?;
+    let mut client = Process::start(&["drive", peer.name(), &address, &numbers[0], &numbers[1], &numbers[2]], alone)?;
     client.line()?;
     let before: u64 = server.ask()?.parse()?;
     let answer = client.ask()?;

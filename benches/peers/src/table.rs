@@ -6,7 +6,12 @@ use crate::peers::Peer;
 /// Prints the rows of one load; `rounds` has one measurement for each peer.
 pub fn print(load: Load, rounds: &[Vec<Measured>]) {
     let alone = if load.in_flight == 1 { ", both processes on one core" } else { "" };
-    println!("\n{} in flight, payload of {} bytes{alone}; medians of {} rounds", load.in_flight, load.payload, rounds.len());
+    println!(
+        "\n{} in flight, payload of {} bytes{alone}; medians of {} rounds",
+        load.in_flight,
+        load.payload,
+        rounds.len()
+    );
     println!("| peer | calls/s | CPU µs per call | of it client | server | wherever's CPU over this |");
     println!("|---|---|---|---|---|---|");
     for (column, peer) in Peer::ALL.into_iter().enumerate() {

@@ -24,7 +24,8 @@ thread_local! {
 /// The surroundings of a running call: its deadline, its place in a chain of calls, its slot.
 ///
 /// Calls made while it is current are nested in it: they end by its deadline and count towards the depth cap. It is current
-/// during every poll of the provider's future; a task that the provider spawns has it only through [`Context::scope`].
+/// during every poll of the provider's future; a task that the provider spawns has it only through [`Context::scope`]. What a
+/// provider runs within its own poll, such as a runtime of its own that it blocks on, sees it too.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     // None until somebody asks: reading the clock costs as much as a whole local call.
@@ -32,6 +33,7 @@ pub struct Context {
     default_wait: Option<Duration>,
     method: Option<&'static MethodDescriptor>,
     ancestors: Path,
+    is_detached: bool,
     slot: Option<Slot>,
     epoch: u64,
     node: Option<NodeId>,
@@ -128,10 +130,20 @@ impl Context {
         deadline
     }
 
-    /// The same context for a call that is to run to its end: with the longest deadline there is.
+    /// The same context for a call that is to run to its end: with the longest deadline there is, which calls nested in it do not
+    /// inherit.
     pub(crate) fn detached(mut self) -> Self {
         self.deadline = Some(Deadline::after(super::deadline::MAX_DEADLINE));
+        self.is_detached = true;
         self
+    }
+
+    /// When a call that is made now from here must be done.
+    pub(crate) fn deadline_of_nested(&mut self) -> Deadline {
+        if self.is_detached {
+            return Deadline::after(self.default_wait.unwrap_or(super::deadline::DEFAULT_DEADLINE));
+        }
+        self.settle()
     }
 
     /// Runs `body` with this context current, and takes back what `body` made of it.
@@ -215,6 +227,7 @@ impl ContextBuilder {
 pub fn with_deadline<F: Future>(wait: Duration, future: F) -> Scope<F> {
     let mut context = Context::current().unwrap_or_default();
     context.deadline = Some(Deadline::after(wait).or_earlier(context.known_deadline()));
+    context.is_detached = false;
     context.scope(future)
 }
 

@@ -9,8 +9,8 @@ use crate::error::{Kind, RpcError};
 /// Longest chain of nested calls. Real call trees are a handful deep; a longer chain is a cycle that would otherwise eat the cluster.
 pub const MAX_CALL_DEPTH: usize = 32;
 
-/// Longest text of a path that is read from a request: [`MAX_CALL_DEPTH`] names of 128 bytes.
-pub const MAX_PATH_TEXT: usize = MAX_CALL_DEPTH * 128;
+/// Longest text of a path that is read from a request: [`MAX_CALL_DEPTH`] names of a kilobyte, half of what all headers may have.
+pub const MAX_PATH_TEXT: usize = MAX_CALL_DEPTH * 1024;
 
 /// The methods that are waiting for a call, outermost first. Cloning is one reference count; a call at the root has none.
 #[derive(Clone, Default)]
@@ -46,7 +46,15 @@ impl Path {
         Ok(Self(Some(Arc::new(Link { name: name.into(), depth, parent: self.clone() }))))
     }
 
-    /// Reads what `Display` wrote.
+    /// The path as a header's value: names may hold any letter, headers only those of ASCII.
+    pub fn to_header(&self) -> String {
+        self.to_string()
+            .chars()
+            .map(|c| if c.is_ascii_graphic() { c.to_string() } else { c.escape_unicode().to_string() })
+            .collect()
+    }
+
+    /// Reads what [`to_header`](Self::to_header) wrote. Names with other letters stay escaped: they are for people only.
     ///
     /// # Errors
     /// [`Kind::TooDeep`] for more than [`MAX_CALL_DEPTH`] names, [`Kind::InvalidRequest`] for text that is too long.

@@ -1,18 +1,26 @@
 //! A call to all nodes: ask each, check that together they speak for every slot once, merge.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 
 use super::refresh;
-use super::retry::MAX_REDIRECTS;
 use super::shared::Shared;
 use crate::call::{Call, Caller, Covered, Outcome, Reply, Target};
 use crate::error::{Executed, Kind, RpcError};
 use crate::node::NodeId;
 use crate::service::{Partial, Routing};
 use crate::slot::Slot;
+
+/// Most rounds of questions while slots move: a planned move leaves a gap for milliseconds.
+const MOST_ROUNDS: u32 = 6;
+
+/// The wait after the first round; each further one is that much longer.
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(20);
 
 /// What each node said.
 type Replies = Vec<(NodeId, Result<Reply, RpcError>)>;
@@ -46,24 +54,27 @@ async fn call_all(one: &dyn Caller, shared: &Arc<Shared>, call: Call) -> Result<
             RpcError::new(Kind::Internal, "only a method marked all runs on all nodes").with_executed(Executed::No)
         );
     };
-    let mut last = None;
-    for _ in 0..=MAX_REDIRECTS {
-        let replies = ask(one, shared, &call).await?;
+    let mut rounds = 0;
+    loop {
+        let replies = ask(one, shared, &call, partial).await?;
         let gap = match gap(&replies) {
             Some(gap) if partial == Partial::Refuse => gap,
             _ => return merge(&call, partial, replies),
         };
         // A slot that was counted twice or not at all was on the move. Asking again is only safe where twice is harmless.
-        if !call.method.repeatable() {
+        rounds += 1;
+        let pause = BETWEEN_ROUNDS * rounds;
+        if !call.method.repeatable() || rounds == MOST_ROUNDS || call.deadline.remaining() <= pause {
             return Err(gap);
         }
-        last = Some(gap);
         refresh::ask_for_map(shared, call.deadline).await;
+        tokio::time::sleep(pause).await;
     }
-    Err(last.unwrap_or_else(|| RpcError::new(Kind::Coverage, "no node was asked")))
 }
 
-async fn ask(caller: &dyn Caller, shared: &Arc<Shared>, call: &Call) -> Result<Replies, RpcError> {
+/// Asks every node at once. A `read` that no longer can succeed ends at its first failure; anything else is heard to its end on
+/// every node.
+async fn ask(caller: &dyn Caller, shared: &Arc<Shared>, call: &Call, partial: Partial) -> Result<Replies, RpcError> {
     let group = shared.groups.get(call.method.group);
     if group.members().is_empty() {
         refresh::ask_for_map(shared, call.deadline).await;
@@ -78,7 +89,19 @@ async fn ask(caller: &dyn Caller, shared: &Arc<Shared>, call: &Call) -> Result<R
         call.target = Target::Node(node.clone(), None);
         async move { (node, caller.call(call).await) }
     };
-    Ok(join_all(nodes.into_iter().map(|node| one(node.id))).await)
+    let mut asked: FuturesUnordered<_> = nodes.into_iter().map(|node| one(node.id)).collect();
+    let ends_early = partial == Partial::Refuse && call.method.read;
+    let mut replies = Replies::new();
+    while let Some((node, reply)) = asked.next().await {
+        let is_failure = !matches!(reply, Ok(Reply { outcome: Outcome::Value(_), .. }));
+        replies.push((node, reply));
+        if is_failure && ends_early {
+            break;
+        }
+    }
+    // In the order of the nodes, whichever answered first.
+    replies.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(replies)
 }
 
 /// The error for slots that no reply or more than one speaks for; `None` if each was covered once, or if a node failed, which is
@@ -108,11 +131,12 @@ fn gap(replies: &Replies) -> Option<RpcError> {
 fn merge(call: &Call, partial: Partial, replies: Replies) -> Result<Reply, RpcError> {
     let mut values: Vec<(NodeId, Result<Bytes, RpcError>)> = Vec::with_capacity(replies.len());
     let mut failure = None;
+    let verdict = verdict(&replies);
     for (node, reply) in replies {
         match reply {
             Ok(Reply { outcome: Outcome::Value(value), .. }) => values.push((node, Ok(value))),
             Ok(reply) if partial == Partial::Refuse => return Ok(reply),
-            Err(error) if partial == Partial::Refuse => return Err(error.at_node(&node)),
+            Err(error) if partial == Partial::Refuse => return Err(error.at_node(&node).at_least(verdict)),
             Ok(reply) => {
                 let message = match &reply.outcome {
                     Outcome::Failure { message, .. } => message.clone(),
@@ -132,7 +156,14 @@ fn merge(call: &Call, partial: Partial, replies: Replies) -> Result<Reply, RpcEr
     }
     let missing = || RpcError::new(Kind::Internal, format!("{} cannot merge replies", call.method.full_name));
     let merge = call.method.merge.ok_or_else(missing)?;
-    merge(values).map(|value| Reply::new(Outcome::Value(value)))
+    merge(values).map(|value| Reply::new(Outcome::Value(value))).map_err(|error| error.at_least(verdict))
+}
+
+/// Whether the call as a whole ran: on some nodes is maybe.
+fn verdict(replies: &Replies) -> Executed {
+    let on = |reply: &Result<Reply, RpcError>| reply.as_ref().map_or_else(RpcError::executed, |_| Executed::Yes);
+    let all_refused = replies.iter().all(|(_, reply)| on(reply) == Executed::No);
+    if all_refused { Executed::No } else { Executed::Maybe }
 }
 
 #[cfg(test)]

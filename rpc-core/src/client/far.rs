@@ -1,11 +1,13 @@
 //! A call that leaves this process: encode, hand to the router, decode.
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use super::typed::read_value;
 use super::{Wherever, nested_path};
 use crate::call::{Call, Context, Deadline, Outcome, Path, Target};
 use crate::codec::args::ArgsWriter;
+use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::EncodeError;
 use crate::error::{Executed, Kind, RpcError};
 use crate::service::{MethodDescriptor, MethodResult};
@@ -27,41 +29,53 @@ impl<'a> Far<'a> {
         Ok(Self { wherever, method, target, path: nested_path()? })
     }
 
-    /// Sends the call with the arguments that `write` writes, and reads the reply as the method's type.
+    /// Sends the call with the arguments that `write` writes, and reads the reply as the method's type. The future is boxed: it
+    /// is large, and most calls are near.
     ///
     /// # Cancel safety
     /// Dropping the future takes the call back: nothing is sent that was not sent yet, and the callee is told.
-    pub async fn call<R: MethodResult>(self, write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>) -> R {
+    pub fn call<R: MethodResult>(
+        self,
+        write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
+    ) -> BoxFuture<'a, R> {
         let mut args = ArgsWriter::new();
         // Encoded before the first await, so that arguments need not outlive it.
         let params = match write(&mut args) {
             Ok(()) => Bytes::from(args.finish()),
             Err(error) => {
                 let message = format!("an argument of {} cannot be written as JSON: {error}", self.method.full_name);
-                return R::refused(RpcError::new(Kind::Encode, message).with_executed(Executed::No));
+                let refused = RpcError::new(Kind::Encode, message).with_executed(Executed::No);
+                return Box::pin(std::future::ready(R::refused(refused)));
             }
         };
-        match self.send(params).await {
-            Ok(Outcome::Value(body)) => read_value(&body).map_or_else(R::refused, |value| R::from_result(Ok(value))),
-            Ok(Outcome::Failure { data, .. }) => {
-                read_value(&data).map_or_else(R::refused, |failure| R::from_result(Err(failure)))
+        Box::pin(async move {
+            match self.send(params).await {
+                Ok(Outcome::Value(body)) => {
+                    read_value(&body).map_or_else(R::refused, |value| R::from_result(Ok(value)))
+                }
+                Ok(Outcome::Failure { data, .. }) => {
+                    read_value(&data).map_or_else(R::refused, |failure| R::from_result(Err(failure)))
+                }
+                Err(error) => R::refused(error),
             }
-            Err(error) => R::refused(error),
-        }
+        })
     }
 
     async fn send(self, params: Bytes) -> Result<Outcome, RpcError> {
+        if !depth_within(&params, MAX_DEPTH + 1) {
+            let message = format!("an argument of {} nests deeper than {MAX_DEPTH} levels", self.method.full_name);
+            return Err(RpcError::new(Kind::Encode, message).with_executed(Executed::No));
+        }
         let limit = self.wherever.settings().max_message;
         if params.len() > limit {
             let message =
                 format!("the arguments of {} have {} bytes, the limit is {limit}", self.method.full_name, params.len());
             return Err(RpcError::new(Kind::TooLarge, message));
         }
-        let context = Context::current();
-        let deadline = match &context {
-            Some(context) => context.deadline(),
-            None => Deadline::after(self.wherever.settings().default_deadline),
-        };
+        let (deadline, trace) = Context::with_current(|current| match current {
+            Some(context) => (context.deadline_of_nested(), context.trace().cloned()),
+            None => (Deadline::after(self.wherever.settings().default_deadline), None),
+        });
         let call = Call {
             method: self.method,
             params,
@@ -71,7 +85,7 @@ impl<'a> Far<'a> {
             id: self.wherever.session().next(),
             hops: 0,
             path: self.path,
-            trace: context.and_then(|context| context.trace().cloned()),
+            trace,
         };
         self.wherever.caller().call(call).await.map(|reply| reply.outcome)
     }

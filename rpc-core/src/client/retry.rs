@@ -20,8 +20,10 @@ const LONGEST_WAIT: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Retry {
     repeatable: bool,
+    can_learn: bool,
     redirects: u32,
     tries: u32,
+    looks: u32,
     waits: u32,
 }
 
@@ -41,9 +43,10 @@ pub enum Step {
 }
 
 impl Retry {
-    /// The history of a call that has not failed yet.
-    pub fn new(repeatable: bool) -> Self {
-        Self { repeatable, redirects: 0, tries: 1, waits: 0 }
+    /// The history of a call that has not failed yet. `can_learn` says whether the map may change while the call waits: a fixed
+    /// cluster's nodes have nothing to learn.
+    pub fn new(repeatable: bool, can_learn: bool) -> Self {
+        Self { repeatable, can_learn, redirects: 0, tries: 1, looks: 0, waits: 0 }
     }
 
     /// How many redirects were followed.
@@ -56,7 +59,8 @@ impl Retry {
     pub fn after(&mut self, error: &RpcError, is_news: bool, jitter: f64) -> Step {
         match (error.kind(), error.executed()) {
             (Kind::Moved, Executed::No) => self.redirected(is_news, jitter),
-            (Kind::WrongEpoch | Kind::Parked | Kind::Recovering | Kind::NoAuthority | Kind::NoOwner, Executed::No) => {
+            (Kind::NoOwner, Executed::No) if self.can_learn => self.look_again(jitter),
+            (Kind::WrongEpoch | Kind::Parked | Kind::Recovering | Kind::NoAuthority, Executed::No) => {
                 Step::Wait(self.wait(error, jitter))
             }
             (Kind::Unavailable | Kind::Overloaded | Kind::ShuttingDown, Executed::No) => self.spend(error, jitter),
@@ -74,6 +78,15 @@ impl Retry {
         }
         self.redirects += 1;
         if is_news { Step::Follow } else { Step::Refresh(self.backoff(jitter)) }
+    }
+
+    /// The owner is not known: a newer map may know it.
+    fn look_again(&mut self, jitter: f64) -> Step {
+        if self.looks == MAX_TRIES {
+            return Step::Fail;
+        }
+        self.looks += 1;
+        Step::Refresh(self.backoff(jitter))
     }
 
     fn spend(&mut self, error: &RpcError, jitter: f64) -> Step {
@@ -106,16 +119,16 @@ mod tests {
 
     #[test]
     fn a_maybe_is_tried_again_only_where_twice_is_harmless() {
-        assert_eq!(Retry::new(false).after(&error(Kind::ConnectionLost), false, 0.0), Step::Fail);
-        assert_eq!(Retry::new(true).after(&error(Kind::ConnectionLost), false, 0.0), Step::Spend(FIRST_WAIT));
+        assert_eq!(Retry::new(false, true).after(&error(Kind::ConnectionLost), false, 0.0), Step::Fail);
+        assert_eq!(Retry::new(true, true).after(&error(Kind::ConnectionLost), false, 0.0), Step::Spend(FIRST_WAIT));
         let unsent = error(Kind::ConnectionLost).with_executed(Executed::No);
-        assert_eq!(Retry::new(false).after(&unsent, false, 0.0), Step::Spend(FIRST_WAIT));
+        assert_eq!(Retry::new(false, true).after(&unsent, false, 0.0), Step::Spend(FIRST_WAIT));
     }
 
     #[test]
     fn redirects_are_followed_five_times_whatever_they_claim() {
         for is_news in [true, false] {
-            let mut retry = Retry::new(false);
+            let mut retry = Retry::new(false, true);
             let followed =
                 (0..100).take_while(|_| retry.after(&error(Kind::Moved), is_news, 0.5) != Step::Fail).count();
             assert_eq!(followed, MAX_REDIRECTS as usize);
@@ -124,7 +137,7 @@ mod tests {
 
     #[test]
     fn an_unreachable_peer_is_tried_three_times_within_a_tenth_of_a_second() {
-        let mut retry = Retry::new(false);
+        let mut retry = Retry::new(false, true);
         let mut waited = Duration::ZERO;
         while let Step::Spend(wait) = retry.after(&error(Kind::Unavailable), false, 0.0) {
             waited += wait;
@@ -143,7 +156,7 @@ mod tests {
             Kind::SlotMismatch,
             Kind::TooDeep,
         ] {
-            assert_eq!(Retry::new(true).after(&error(kind), false, 0.0), Step::Fail, "{kind}");
+            assert_eq!(Retry::new(true, true).after(&error(kind), false, 0.0), Step::Fail, "{kind}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Takes a call to the node that is to run it: finds the owner, follows redirects, waits, retries.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 
 use super::refresh;
 use super::retry::{Retry, Step};
@@ -27,29 +28,37 @@ enum Place {
 
 impl Caller for Router {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
-        Box::pin(self.call_one(call))
+        Box::pin(async move {
+            let mut verdict = Executed::No;
+            // What one try may have done, no later refusal undoes.
+            self.call_one(call, &mut verdict).await.map_err(|error| error.at_least(verdict))
+        })
     }
 }
 
 impl Router {
-    /// Tries until there is an answer or a final error, in no case beyond the deadline.
-    async fn call_one(&self, mut call: Call) -> Result<Reply, RpcError> {
+    /// Tries until there is an answer or a final error, in no case beyond the deadline; `verdict` is over all tries.
+    async fn call_one(&self, mut call: Call, verdict: &mut Executed) -> Result<Reply, RpcError> {
         if call.deadline.has_passed() {
             return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call was sent"));
         }
         let group = self.0.groups.get(call.method.group);
-        let mut retry = Retry::new(call.method.repeatable());
+        let mut retry = Retry::new(call.method.repeatable(), self.0.here.is_none());
         let mut avoid: Vec<NodeId> = Vec::new();
+        // Retries earn nothing, or a storm of them would pay for itself.
+        let mut earns = true;
         loop {
-            let (error, peer) = match self.place(&group, &mut call, &avoid) {
+            let (error, place) = match self.place(&group, &mut call, &avoid) {
                 Err(error) => (error, None),
-                Ok(place) => match self.try_at(&place, call.clone()).await {
+                Ok(place) => match self.try_at(&place, call.clone(), earns).await {
                     Ok(reply) => return Ok(reply),
-                    Err(error) => (error, place.peer()),
+                    Err(error) => (error, Some(place)),
                 },
             };
+            *verdict = error.executed().max(*verdict);
             let is_news = self.heed(&group, &call, &error)?;
             let step = retry.after(&error, is_news, self.0.jitter());
+            earns = step == Step::Follow;
             let wait = match step {
                 Step::Fail => return Err(lost_way(error, &retry, &call)),
                 Step::Follow => {
@@ -57,13 +66,17 @@ impl Router {
                     Duration::ZERO
                 }
                 Step::Refresh(wait) | Step::Wait(wait) => {
-                    refresh::ask_for_map(&self.0, call.deadline).await;
+                    Box::pin(refresh::ask_for_map(&self.0, call.deadline)).await;
                     wait
                 }
-                Step::Spend(wait) if peer.as_ref().is_none_or(|peer| peer.budget.spend()) => {
+                Step::Spend(wait) if place.as_ref().is_none_or(Place::spends) => {
                     self.0.counts.retries.add();
-                    avoid.extend(peer.map(|peer| peer.node.id.clone()));
-                    refresh::ask_for_map(&self.0, call.deadline).await;
+                    avoid.extend(place.map(|place| place.id().clone()));
+                    if error.executed() != Executed::No {
+                        // The first try may still be running under its id, which names one call.
+                        call.id = self.0.session.next();
+                    }
+                    Box::pin(refresh::ask_for_map(&self.0, call.deadline)).await;
                     wait
                 }
                 Step::Spend(_) => return Err(error),
@@ -101,10 +114,10 @@ impl Router {
         let members = group.members();
         let fresh: Vec<_> = members.iter().filter(|node| !avoid.contains(&node.id)).collect();
         let candidates = if fresh.is_empty() { members.iter().collect() } else { fresh };
-        let here =
-            self.0.here.as_ref().filter(|here| {
-                here.registry().is_some_and(|registry| registry.provider(call.method.service).is_some())
-            });
+        let here = self.0.here.as_ref().filter(|here| {
+            let provides = here.registry().is_some_and(|registry| registry.provider(call.method.service).is_some());
+            provides && !here.is_leaving()
+        });
         let picked = self.0.balance.pick(policy, &candidates, here.map(|here| &here.id));
         picked
             .cloned()
@@ -118,13 +131,21 @@ impl Router {
         }
     }
 
-    async fn try_at(&self, place: &Place, call: Call) -> Result<Reply, RpcError> {
+    // No `async fn`, which would keep the call twice in the future of every call.
+    fn try_at<'a>(
+        &self,
+        place: &'a Place,
+        call: Call,
+        earns: bool,
+    ) -> impl Future<Output = Result<Reply, RpcError>> + use<'a> {
         match place {
-            Place::Here(here) => here.call(call).await,
+            Place::Here(here) => Either::Left(here.call(call)),
             Place::Peer(peer) => {
                 self.0.counts.remote.add();
-                peer.budget.earn();
-                peer.call(call).await
+                if earns {
+                    peer.budget.earn();
+                }
+                Either::Right(peer.call(call))
             }
         }
     }
@@ -157,10 +178,18 @@ impl Router {
 }
 
 impl Place {
-    fn peer(self) -> Option<Arc<Peer>> {
+    fn id(&self) -> &NodeId {
         match self {
-            Self::Here(_) => None,
-            Self::Peer(peer) => Some(peer),
+            Self::Here(here) => &here.0.id,
+            Self::Peer(peer) => &peer.node.id,
+        }
+    }
+
+    /// Whether a further try may be made after one here failed.
+    fn spends(&self) -> bool {
+        match self {
+            Self::Here(_) => true,
+            Self::Peer(peer) => peer.budget.spend(),
         }
     }
 }

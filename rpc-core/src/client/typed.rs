@@ -12,6 +12,11 @@ use crate::provider::Service;
 use crate::service::MethodResult;
 
 /// A generated client type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a client of a service",
+    label = "is not a generated client type",
+    note = "a field marked `#[rpc_reference]` has the client type itself, such as `UrlStoreClient`; cloning it is one reference count"
+)]
 pub trait ServiceClient: Clone + Send + Sync + 'static {
     /// The service's object type.
     type Service: Service + ?Sized;

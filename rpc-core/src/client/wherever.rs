@@ -17,7 +17,7 @@ use crate::service::{Balancing, MethodDescriptor, Routing};
 
 /// A cluster as one program sees it. Cloning is one reference count.
 ///
-/// A node has one ([`Node::wherever`](https://docs.rs/wherever)); a program that only consumes gets one by
+/// A node has one (`Node::wherever`); a program that only consumes gets one by
 /// [`connect`](Self::connect).
 #[derive(Clone)]
 pub struct Wherever {

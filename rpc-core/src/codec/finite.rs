@@ -1,5 +1,5 @@
-//! Writes JSON, and refuses the numbers that JSON does not have: serde_json alone would write `null` for them, and the
-//! other side would read something else than was sent.
+//! Writes JSON, and refuses what JSON does not have: NaN, infinities, and `Some` of what is `null` itself. serde_json alone would
+//! write `null` for them, and the other side would read something else than was sent.
 
 use std::fmt::Display;
 
@@ -10,7 +10,7 @@ use crate::error::text::bounded;
 
 /// Why a value has no JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot be written as JSON: {message}")]
+#[error("{message}")]
 pub struct EncodeError {
     message: String,
 }
@@ -31,21 +31,53 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError>
 /// As [`to_json`].
 pub fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), EncodeError> {
     let before = out.len();
-    value.serialize(Finite(&mut serde_json::Serializer::new(&mut *out))).map_err(|error| {
+    value.serialize(Finite::plain(&mut serde_json::Serializer::new(&mut *out))).map_err(|error| {
         out.truncate(before);
         EncodeError { message: bounded(error.to_string()) }
     })
 }
 
 /// A serializer, or an open compound of one, that checks every float on its way to the one inside.
-struct Finite<S>(S);
+struct Finite<S>(S, Holder);
+
+/// What the value that is written stands in.
+#[derive(Clone, Copy, PartialEq)]
+enum Holder {
+    /// Anything that keeps a `null` apart from nothing.
+    Plain,
+    /// A `Some`, directly or through newtypes, of which a `null` would make a `None`.
+    Some,
+}
+
+impl<S> Finite<S> {
+    fn plain(inner: S) -> Self {
+        Self(inner, Holder::Plain)
+    }
+}
+
+impl<S: Serializer> Finite<S> {
+    fn null(self, write: impl FnOnce(S) -> Result<S::Ok, S::Error>) -> Result<S::Ok, S::Error> {
+        match self.1 {
+            Holder::Plain => write(self.0),
+            Holder::Some => Err(ser::Error::custom(
+                "`Some` of a value that is null itself: JSON has one null, and it would be read as `None`",
+            )),
+        }
+    }
+}
 
 /// A value whose parts are checked too.
-struct Checked<'a, T: ?Sized>(&'a T);
+struct Checked<'a, T: ?Sized>(&'a T, Holder);
+
+impl<'a, T: ?Sized> Checked<'a, T> {
+    fn plain(value: &'a T) -> Self {
+        Self(value, Holder::Plain)
+    }
+}
 
 impl<T: Serialize + ?Sized> Serialize for Checked<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(Finite(serializer))
+        self.0.serialize(Finite(serializer, self.1))
     }
 }
 
@@ -64,7 +96,7 @@ macro_rules! forward {
 macro_rules! forward_compounds {
     ($($method:ident($($name:ident: $kind:ty),*) -> $compound:ident;)*) => {$(
         fn $method(self $(, $name: $kind)*) -> Result<Self::$compound, S::Error> {
-            self.0.$method($($name),*).map(Finite)
+            self.0.$method($($name),*).map(Finite::plain)
         }
     )*};
 }
@@ -89,11 +121,11 @@ impl<S: Serializer> Serializer for Finite<S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.0.serialize_some(&Checked(value))
+        self.0.serialize_some(&Checked(value, Holder::Some))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
-        self.0.serialize_newtype_struct(name, &Checked(value))
+        self.0.serialize_newtype_struct(name, &Checked(value, self.1))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -103,7 +135,19 @@ impl<S: Serializer> Serializer for Finite<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.0.serialize_newtype_variant(name, index, variant, &Checked(value))
+        self.0.serialize_newtype_variant(name, index, variant, &Checked::plain(value))
+    }
+
+    fn serialize_none(self) -> Result<S::Ok, S::Error> {
+        self.null(S::serialize_none)
+    }
+
+    fn serialize_unit(self) -> Result<S::Ok, S::Error> {
+        self.null(S::serialize_unit)
+    }
+
+    fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
+        self.null(|inner| inner.serialize_unit_struct(name))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -129,9 +173,6 @@ impl<S: Serializer> Serializer for Finite<S> {
         serialize_char(value: char);
         serialize_str(value: &str);
         serialize_bytes(value: &[u8]);
-        serialize_none();
-        serialize_unit();
-        serialize_unit_struct(name: &'static str);
         serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
     }
 
@@ -155,7 +196,7 @@ macro_rules! sequences {
             type Error = C::Error;
 
             fn $element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-                self.0.$element(&Checked(value))
+                self.0.$element(&Checked::plain(value))
             }
 
             fn end(self) -> Result<C::Ok, C::Error> {
@@ -183,7 +224,7 @@ macro_rules! structs {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), C::Error> {
-                self.0.serialize_field(name, &Checked(value))
+                self.0.serialize_field(name, &Checked::plain(value))
             }
 
             fn skip_field(&mut self, name: &'static str) -> Result<(), C::Error> {
@@ -207,11 +248,11 @@ impl<C: ser::SerializeMap> ser::SerializeMap for Finite<C> {
     type Error = C::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
-        self.0.serialize_key(&Checked(key))
+        self.0.serialize_key(&Checked::plain(key))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.0.serialize_value(&Checked(value))
+        self.0.serialize_value(&Checked::plain(value))
     }
 
     fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
@@ -219,7 +260,7 @@ impl<C: ser::SerializeMap> ser::SerializeMap for Finite<C> {
         key: &K,
         value: &V,
     ) -> Result<(), C::Error> {
-        self.0.serialize_entry(&Checked(key), &Checked(value))
+        self.0.serialize_entry(&Checked::plain(key), &Checked::plain(value))
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {
@@ -230,6 +271,16 @@ impl<C: ser::SerializeMap> ser::SerializeMap for Finite<C> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    #[test]
+    fn a_some_that_would_be_read_as_none_is_refused() {
+        #[derive(serde::Serialize)]
+        struct Wrapped(Option<u8>);
+        assert!(to_json(&Some(None::<u8>)).is_err() && to_json(&Some(())).is_err());
+        assert!(to_json(&(1, vec![Some(Wrapped(None))])).is_err());
+        assert_eq!(to_json(&Some(Wrapped(Some(1)))).unwrap(), b"1");
+        assert_eq!(to_json(&(None::<u8>, Some(vec![None::<u8>]))).unwrap(), b"[null,[null]]");
+    }
 
     use proptest::prelude::*;
     use serde_json::value::RawValue;

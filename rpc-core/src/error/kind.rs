@@ -159,18 +159,24 @@ impl Kind {
             Self::UnknownService | Self::UnknownMethod => -32601,
             Self::BadArguments | Self::BadKey | Self::SlotMismatch => -32602,
             Self::Moved => -32001,
+            // "Try again" is only said where that is safe for every method.
             Self::WrongEpoch
             | Self::Parked
             | Self::Recovering
             | Self::NoAuthority
             | Self::Unavailable
-            | Self::Coverage => -32002,
+            | Self::Coverage
+                if executed == Executed::No =>
+            {
+                -32002
+            }
             Self::NoOwner => -32003,
             Self::Overloaded => -32004,
             Self::Deadline => -32005,
             Self::Unauthorised => -32006,
             Self::ShuttingDown => -32007,
-            Self::ConnectionLost | Self::Protocol | Self::Cancelled if executed == Executed::Maybe => -32008,
+            Self::Internal | Self::Panicked | Self::Encode | Self::Decode => -32603,
+            _ if executed == Executed::Maybe => -32008,
             _ => -32603,
         }
     }

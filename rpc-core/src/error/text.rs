@@ -41,11 +41,16 @@ const MAX_SHOWN_NAME: usize = 64;
 
 /// A name from outside as an error may show it: its beginning, with control characters escaped.
 pub(crate) fn shown(name: &str) -> String {
-    let mut shown: String = name.chars().take(MAX_SHOWN_NAME).flat_map(char::escape_debug).collect();
-    if name.chars().nth(MAX_SHOWN_NAME).is_some() {
-        shown.push_str(CUT);
+    clipped(name, MAX_SHOWN_NAME)
+}
+
+/// The first `most` characters of a text from outside, with control characters escaped.
+pub(crate) fn clipped(text: &str, most: usize) -> String {
+    let mut clipped: String = text.chars().take(most).flat_map(char::escape_debug).collect();
+    if text.chars().nth(most).is_some() {
+        clipped.push_str(CUT);
     }
-    shown
+    clipped
 }
 
 #[cfg(test)]

@@ -90,6 +90,13 @@ impl<'a, T> Guarded<'a, T> {
     }
 }
 
+impl<T> Drop for Guarded<'_, T> {
+    /// A caller that gives up drops the provider's future in its own context, and hears nothing of a panic in a destructor.
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 impl<T> Future for Guarded<'_, T> {
     type Output = Result<T, RpcError>;
 
@@ -119,7 +126,10 @@ impl<T> Future for Guarded<'_, T> {
                 Err(passed())
             }
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(_)) if this.is_late() => Err(passed()),
+            Ok(Poll::Ready(_)) if this.is_late() => {
+                let message = "the deadline had passed when the provider was done; its answer is dropped";
+                Err(RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe))
+            }
             Ok(Poll::Ready(value)) => Ok(value),
             Err(payload) => {
                 forget_panic(payload);

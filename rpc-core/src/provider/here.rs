@@ -119,7 +119,7 @@ impl Here {
         }
         Box::pin(async move {
             let first = provider.dispatch(incoming.clone()).await?;
-            let second = provider.dispatch(incoming).await?;
+            let second = provider.dispatch(incoming).await.map_err(|error| error.at_least(Executed::Maybe))?;
             if method.read && first.outcome != second.outcome {
                 let message = format!("{} is declared read, but answered differently when run twice", method.full_name);
                 return Err(RpcError::new(Kind::Internal, message).with_executed(Executed::Yes).at_node(&here.id));
@@ -131,7 +131,8 @@ impl Here {
     fn no_provider(&self, service: &str) -> RpcError {
         let known: Vec<_> =
             self.registry.get().into_iter().flat_map(Registry::services).map(|service| service.name).collect();
-        let message = format!("node {} provides no service {service}; it provides: {}", self.id, known.join(", "));
+        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        let message = format!("node {} provides no service {service}; it provides {known}", self.id);
         RpcError::new(Kind::UnknownService, message).at_node(&self.id)
     }
 }

@@ -74,14 +74,19 @@ impl InFlight {
     /// # Errors
     /// [`Kind::Overloaded`] when the table is full.
     pub fn admit(self: &Arc<Self>) -> Result<Place, RpcError> {
-        let before = self.count.fetch_add(1, Ordering::AcqRel);
-        // The place is made first, so that its Drop takes back the count also when it is refused.
-        let place = Place { table: self.clone(), listed: None };
-        if before >= self.limit {
+        // The place is taken first, so that its Drop gives it back also when it is refused.
+        let place = self.track();
+        if self.count() > self.limit {
             let message = format!("{} calls are in flight on this node, as many as it takes", self.limit);
             return Err(RpcError::new(Kind::Overloaded, message).with_retry_after(RETRY_AFTER));
         }
         Ok(place)
+    }
+
+    /// Takes a place for what goes on after its call was answered, and is bounded by the calls: a detached method.
+    pub(crate) fn track(self: &Arc<Self>) -> Place {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        Place { table: self.clone(), listed: None }
     }
 
     /// Cancels the call of `session` with `sequence`, or the next one of that name to arrive. Says whether it was running.

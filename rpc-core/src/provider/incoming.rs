@@ -9,9 +9,11 @@ use tokio::sync::Notify;
 
 use super::guarded::{Guarded, joined};
 use super::here::Here;
+use super::verdict::ran;
 use crate::call::context::ContextBuilder;
 use crate::call::{Call, CallId, Context, Covered, Deadline, Outcome, Path, Reply};
 use crate::codec::args::Args;
+use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::to_json;
 use crate::error::{Executed, Kind, RpcError};
 use crate::route::cells::Occupied;
@@ -210,20 +212,26 @@ impl Entry<'_> {
             self.occupied.take().zip(self.slot).map(|(occupied, slot)| occupied.into_owned(call.group.clone(), slot));
         let context = self.call.context(self.slot).detached();
         let covered = self.call.covered();
+        let place = call.here.in_flight.track();
         let task = tokio::spawn(async move {
             let answer = Guarded::new(Box::pin(future), context, &call.here.authority).await.and_then(encode);
-            drop(occupied);
+            drop((occupied, place));
             answer
         });
         let answer = joined(task, self.call.deadline).await.and_then(|outcome| self.within_limit(outcome));
         answer.map(|outcome| Reply { outcome, covered }).map_err(|error| self.locate(error))
     }
 
+    /// Refuses a reply that the caller could not read: too large, or nested deeper than a message may be.
     fn within_limit(&self, outcome: Outcome) -> Result<Outcome, RpcError> {
-        let size = match &outcome {
-            Outcome::Value(value) => value.len(),
-            Outcome::Failure { message, data } => message.len() + data.len(),
+        let (body, size) = match &outcome {
+            Outcome::Value(value) => (value, value.len()),
+            Outcome::Failure { message, data } => (data, data.len() + escaped_len(message)),
         };
+        if !depth_within(body, MAX_DEPTH) {
+            let message = format!("the reply of {} nests deeper than {MAX_DEPTH} levels", self.call.method.full_name);
+            return Err(RpcError::new(Kind::Encode, message).with_executed(Executed::Yes));
+        }
         let limit = self.call.here.settings.max_message;
         if size > limit {
             let message = format!("the reply of {} has {size} bytes, the limit is {limit}", self.call.method.full_name);
@@ -241,13 +249,18 @@ impl Entry<'_> {
     }
 }
 
+/// The length of `text` as a JSON string.
+fn escaped_len(text: &str) -> usize {
+    text.bytes().map(|byte| if byte < 0x20 { 6 } else { 1 + usize::from(matches!(byte, b'"' | b'\\')) }).sum()
+}
+
 /// Encodes what a method returned.
 fn encode<R: MethodResult>(result: R) -> Result<Outcome, RpcError> {
     let unencodable = |error: crate::codec::finite::EncodeError| {
         RpcError::new(Kind::Encode, format!("the reply cannot be written as JSON: {error}"))
             .with_executed(Executed::Yes)
     };
-    Ok(match result.into_result() {
+    Ok(match ran(result).into_result() {
         Ok(value) => Outcome::Value(to_json(&value).map_err(unencodable)?.into()),
         Err(failure) => {
             let message = failure.to_string();

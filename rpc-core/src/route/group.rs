@@ -1,6 +1,6 @@
 //! A group: the nodes that share one slot map, and that map.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::cells::{Cells, Occupied};
@@ -149,7 +149,8 @@ impl AsRef<Cells> for Group {
 
 /// All groups of one process; each is made when it is first asked for.
 pub struct Groups {
-    by_name: RwLock<HashMap<String, Arc<Group>>>,
+    // Few and looked up by every call: comparing names costs less than hashing one.
+    by_name: RwLock<BTreeMap<String, Arc<Group>>>,
     most: usize,
     make: Box<dyn Fn(&str) -> Group + Send + Sync>,
 }
@@ -174,8 +175,6 @@ impl Groups {
 
     /// All groups made so far, by name.
     pub fn all(&self) -> Vec<Arc<Group>> {
-        let mut all: Vec<_> = self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }

@@ -33,6 +33,7 @@ pub trait MethodResult: Send + 'static {
     fn refused(error: RpcError) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E> MethodResult for Result<T, E>
 where
     T: Serialize + DeserializeOwned + Send + 'static,

@@ -52,7 +52,6 @@ pub struct HttpTransport {
     client: Client,
     cluster: Arc<OnceLock<String>>,
     max_reply: usize,
-    cancels: Arc<Cancels>,
 }
 
 impl HttpTransport {
@@ -73,8 +72,7 @@ impl HttpTransport {
             .referer(false)
             .build()
             .map_err(|error| RpcError::new(Kind::Internal, "the HTTP client cannot be set up").with_source(error))?;
-        let cancels = Cancels::new(client.clone());
-        Ok(Self { client, cluster, max_reply: settings.max_message + limits::ENVELOPE_ROOM, cancels })
+        Ok(Self { client, cluster, max_reply: settings.max_message + limits::ENVELOPE_ROOM })
     }
 }
 
@@ -86,7 +84,7 @@ impl Transport for HttpTransport {
             cluster: self.cluster.clone(),
             cluster_header: OnceLock::new(),
             max_reply: self.max_reply,
-            cancels: self.cancels.clone(),
+            cancels: Cancels::new(self.client.clone()),
         })
     }
 
@@ -165,14 +163,14 @@ impl HttpPeer {
         // Rounded up, so that what is left of the last millisecond is not taken from the callee.
         let left = call.deadline.remaining().as_micros().div_ceil(1000);
         map.insert(headers::DEADLINE, u64::try_from(left).unwrap_or(u64::MAX).into());
-        if let Ok(id) = HeaderValue::try_from(call.id.to_string()) {
+        if let Ok(id) = HeaderValue::try_from(call.id.to_text()) {
             map.insert(headers::CALL, id);
         }
         if call.hops > 0 {
             map.insert(headers::HOPS, u64::from(call.hops).into());
         }
         if call.path.depth() > 0
-            && let Ok(path) = HeaderValue::from_str(&call.path.to_string())
+            && let Ok(path) = HeaderValue::from_str(&call.path.to_header())
         {
             map.insert(headers::PATH, path);
         }
@@ -225,6 +223,8 @@ fn refused(response: &Response) -> Option<RpcError> {
         401 | 403 => (Kind::Unauthorised, Executed::No),
         413 => (Kind::TooLarge, Executed::No),
         503 => (Kind::Overloaded, Executed::No),
+        // Refused before anything was read as a call.
+        400 | 404 | 405 | 414 | 415 | 431 => (Kind::Protocol, Executed::No),
         _ => (Kind::Protocol, Executed::Maybe),
     };
     Some(

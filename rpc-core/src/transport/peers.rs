@@ -1,8 +1,10 @@
 //! The peers that this program talks to, each with its connection and its retry budget.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::call::{Call, Caller, Reply};
@@ -34,16 +36,16 @@ impl Peer {
     ///
     /// # Errors
     /// What the peer or the way to it answered; it names the peer if it names no node.
-    pub async fn call(&self, call: Call) -> Result<Reply, RpcError> {
-        self.caller.call(call).await.map_err(|error| error.at_node(&self.node.id))
+    pub fn call(&self, call: Call) -> impl Future<Output = Result<Reply, RpcError>> + Send + '_ {
+        self.caller.call(call).map_err(|error| error.at_node(&self.node.id))
     }
 }
 
 /// All peers. There are at most as many as members of the cluster.
 pub struct Peers {
     transport: Arc<dyn Transport>,
-    // Held for a look-up or an insert; never across an await.
-    by_id: RwLock<HashMap<NodeId, Arc<Peer>>>,
+    // Held for a look-up or an insert; never across an await. Ordered: comparing a few names costs less than hashing one.
+    by_id: RwLock<BTreeMap<NodeId, Arc<Peer>>>,
 }
 
 impl Peers {

@@ -15,7 +15,7 @@ use crate::names;
 /// impl UrlStore for UrlStoreClient {
 ///     fn get(&self, __a0: &str) -> impl Future<Output = Result<Url, StoreError>> + Send {
 ///         async move {
-///             match self.0.route(&__METHOD_get, Key::at(slot_of(&__a0))).await {
+///             match self.0.route(&__METHOD_get, Key::at(slot_of(&__a0))) {
 ///                 Route::Near(near) => { let provider = near.provider(); near.run(provider.__wherever_get(__a0)).await }
 ///                 Route::Far(far) => far.call(|args| { args.arg("code", &__a0)?; Ok(()) }).await,
 ///                 Route::Refused(error) => refused(error),
@@ -51,7 +51,7 @@ fn call(cx: &Cx<'_>, method: &Method) -> TokenStream {
             async move {
                 #(#checks)*
                 #check
-                match self.0.route(&#descriptor, #key).await {
+                match self.0.route(&#descriptor, #key) {
                     #private::Route::Near(near) => #near,
                     #private::Route::Far(far) => #far,
                     #private::Route::Refused(error) => #refused,

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned as _;
 
-use crate::inject::{Injected, InjectedField};
+use crate::inject::{Injected, InjectedField, Source};
 use crate::names;
 
 /// Expands to:
@@ -15,8 +15,9 @@ use crate::names;
 ///         let mut fields = injector.fields("Shortener");
 ///         let __a0 = fields.reference::<UrlStoreClient>("store");
 ///         let __a1 = fields.value::<Config>("config");
+///         let __a2 = <Cache as Default>::default();
 ///         match (__a1,) {
-///             (Some(__a1),) => Ok(Self { store: __a0, config: __a1 }),
+///             (Some(__a1),) => Ok(Self { store: __a0, config: __a1, cache: __a2 }),
 ///             _ => Err(fields.missing()),
 ///         }
 ///     }
@@ -27,10 +28,9 @@ pub(crate) fn expand(injected: &Injected) -> TokenStream {
     let type_name = injected.ident.unraw().to_string();
     let lookups = injected.fields.iter().enumerate().map(|(index, field)| lookup(index, field));
     let built = built(injected);
-    let used = if injected.fields.is_empty() { quote!() } else { quote!(mut) };
-    let fields =
-        if injected.fields.is_empty() { None } else { Some(quote!(let #used fields = injector.fields(#type_name);)) };
-    let injector = if injected.fields.is_empty() { quote!(_) } else { quote!(injector) };
+    let asks = injected.fields.iter().any(|field| field.source != Source::Default);
+    let fields = asks.then(|| quote!(let mut fields = injector.fields(#type_name);));
+    let injector = if asks { quote!(injector) } else { quote!(_) };
     implementation(
         injected,
         &quote! {
@@ -80,10 +80,10 @@ fn implementation(injected: &Injected, function: &TokenStream) -> TokenStream {
 fn lookup(index: usize, field: &InjectedField) -> TokenStream {
     let local = names::local(index);
     let InjectedField { name, ty, cfgs, .. } = field;
-    let source = if field.reference {
-        quote_spanned!(ty.span()=> fields.reference::<#ty>(#name))
-    } else {
-        quote_spanned!(ty.span()=> fields.value::<#ty>(#name))
+    let source = match field.source {
+        Source::Reference => quote_spanned!(ty.span()=> fields.reference::<#ty>(#name)),
+        Source::Default => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
+        Source::Given => quote_spanned!(ty.span()=> fields.value::<#ty>(#name)),
     };
     quote!(#(#cfgs)* let #local = #source;)
 }
@@ -98,7 +98,7 @@ fn built(injected: &Injected) -> TokenStream {
     let built = quote!(::core::result::Result::Ok(Self { #(#members),* }));
     let values: Vec<_> = (0..)
         .zip(&injected.fields)
-        .filter(|(_, field)| !field.reference)
+        .filter(|(_, field)| field.source == Source::Given)
         .map(|(index, _)| names::local(index))
         .collect();
     if values.is_empty() {

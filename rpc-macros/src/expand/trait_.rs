@@ -1,10 +1,12 @@
 //! The user's trait, with futures that can be spawned.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
-use syn::{AttrStyle, FnArg, Ident, Pat, ReturnType, Signature, TraitItem, parse_quote};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{AttrStyle, Block, FnArg, Ident, Pat, ReturnType, Signature, TraitItem, parse_quote};
 
 use super::Cx;
+use super::located::located;
 use crate::model::Method;
 
 /// Expands to:
@@ -55,11 +57,8 @@ pub(super) fn ours(cx: &Cx<'_>) -> [TraitItem; 2] {
 fn function(method: &Method) -> syn::TraitItemFn {
     let mut item = method.item.clone();
     let idents: Vec<_> = method.args.iter().map(|arg| arg.ident.clone()).collect();
-    let body = item.default.take();
-    if let Some(body) = body {
-        let patterns = patterns(method);
-        let statements = &body.stmts;
-        item.default = Some(parse_quote!({ async move { #(#patterns)* #(#statements)* } }));
+    if let Some(body) = item.default.take() {
+        item.default = Some(future(method, &body));
         item.attrs.push(parse_quote!(#[allow(clippy::manual_async_fn)]));
     }
     // `#![…]` inside a body stands before the method now.
@@ -68,6 +67,40 @@ fn function(method: &Method) -> syn::TraitItemFn {
     }
     item.sig = signature(method, &idents);
     item
+}
+
+/// Expands to:
+/// ```text
+/// {
+///     async move {
+///         if let Some(__result) = None::<Result<u64, StoreError>> { return __result; }
+///         let (a, b) = arg0;
+///         …
+///     }
+/// }
+/// ```
+/// The line that never runs tells the compiler the type before anything of the user's can, so that what differs is
+/// reported there. A body that is not `Send` is reported where its braces are.
+fn future(method: &Method, body: &Block) -> Block {
+    let place = body.brace_token.span.join();
+    let braced = |tokens| {
+        let mut group = Group::new(Delimiter::Brace, tokens);
+        group.set_span(place.resolved_at(Span::call_site()));
+        group
+    };
+    let patterns = patterns(method);
+    let statements = &body.stmts;
+    let result = method.result();
+    let typed = quote! {
+        if let ::core::option::Option::Some(__result) = ::core::option::Option::None::<#result> {
+            return __result;
+        }
+    };
+    let typed = located(typed, result.span());
+    let statements = braced(quote!(#typed #(#patterns)* #(#statements)*));
+    let future = located(quote!(async move), place);
+    let future = braced(quote!(#future #statements));
+    parse_quote!(#future)
 }
 
 /// The method's signature as the compiler sees it: plain names for arguments, and a future that can be sent.
@@ -96,7 +129,7 @@ fn patterns(method: &Method) -> Vec<TokenStream> {
     let pattern = |(typed, ident): (&syn::PatType, &Ident)| {
         let pat = &typed.pat;
         let named = !is_name(pat) && !matches!(**pat, Pat::Wild(_));
-        named.then(|| quote!(let #pat = #ident;))
+        named.then(|| quote_spanned!(pat.span()=> let #pat = #ident;))
     };
     typed.zip(method.args.iter().map(|arg| &arg.ident)).filter_map(pattern).collect()
 }

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN};
+use ::http::request::Parts;
 use ::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::listener::Arrival;
 use crate::node::Node;
 
 /// A request that is turned away before it is read.
@@ -39,7 +41,8 @@ impl IntoResponse for TurnedAway {
 /// Checks what every route of ours asks of a request: that no web page of somebody else sent it.
 ///
 /// A browser sends `Origin` with every POST of a page; a page whose name was re-bound to this address shows in `Host`.
-pub(super) fn check_origin(headers: &HeaderMap, node: &Node) -> Result<(), TurnedAway> {
+pub(super) fn check_origin(parts: &Parts, node: &Node) -> Result<(), TurnedAway> {
+    let headers = &parts.headers;
     let forbidden = |reason| Err(TurnedAway { status: StatusCode::FORBIDDEN, reason });
     let is_allowed =
         |origin: &HeaderValue| node.allowed_origins().iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
@@ -47,7 +50,9 @@ pub(super) fn check_origin(headers: &HeaderMap, node: &Node) -> Result<(), Turne
         return forbidden("requests of web pages are refused; allow their origin with NodeBuilder::allow_origin");
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if node.is_loopback() && !is_known_host(host, node) {
+    // The socket knows best; under another server the advertised address has to do.
+    let is_loopback = parts.extensions.get().and_then(Arrival::is_loopback).unwrap_or_else(|| node.is_loopback());
+    if is_loopback && !is_known_host(host, node) {
         return forbidden(
             "the Host header names neither an address nor this node; allow it with NodeBuilder::allow_host",
         );

@@ -3,10 +3,13 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
-use rpc_core::call::{Call, CallId, Deadline, Reply, Target};
+use rpc_core::call::id::BadCallId;
+use rpc_core::call::{Call, CallId, Reply, Target};
 use rpc_core::codec::envelope::Request;
+use rpc_core::limits::MAX_BATCH;
 use rpc_core::provider::Incoming;
 use rpc_core::provider::in_flight::Place;
 use rpc_core::service::MethodDescriptor;
@@ -19,6 +22,9 @@ use crate::gateway;
 use crate::node::Node;
 
 type Answer = Result<Reply, RpcError>;
+
+/// What a foreign client of a leaving gateway is told to wait: about the time in which its balancer turns to another node.
+const LEAVING_RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// Runs `request`, whose arguments lie in `body`.
 pub(super) async fn execute(node: &Node, origin: &Origin, request: &Request<'_>, body: &Bytes) -> Answer {
@@ -51,7 +57,7 @@ async fn run_here(
         params,
         target: Target::Node(node.here().id.clone(), peer.slot),
         epoch: peer.epoch,
-        deadline: deadline(node, origin),
+        deadline: origin.deadline,
         id: peer.id,
         hops: peer.hops,
         path: peer.path.clone(),
@@ -67,7 +73,7 @@ async fn run_here(
     .await
 }
 
-/// A call of a foreign client: this node is its gateway.
+/// A call of a foreign client: this node is its gateway, unless it is on its way out.
 async fn forward(
     node: &Node,
     origin: &Origin,
@@ -75,7 +81,11 @@ async fn forward(
     params: Bytes,
     place: Place,
 ) -> Answer {
-    let call = gateway::call(node, method, params, deadline(node, origin), origin.trace.clone())?;
+    if node.is_leaving() {
+        let refused = RpcError::new(Kind::ShuttingDown, "the node is shutting down");
+        return Err(refused.with_retry_after(LEAVING_RETRY_AFTER).at_node(&node.here().id));
+    }
+    let call = gateway::call(node, method, params, origin.deadline, origin.trace.clone())?;
     let wherever = node.wherever().clone();
     run_to_end(async move {
         let answer = wherever.caller().call(call).await;
@@ -83,10 +93,6 @@ async fn forward(
         answer
     })
     .await
-}
-
-fn deadline(node: &Node, origin: &Origin) -> Deadline {
-    origin.deadline.unwrap_or_else(|| Deadline::after(node.here().settings.default_deadline))
 }
 
 /// Polls `future` where it stands, as most calls are ready at once; then moves it to a task, which a lost connection cannot drop.
@@ -104,20 +110,49 @@ async fn run_to_end(future: impl Future<Output = Answer> + Send + 'static) -> An
 
 /// The arguments of [`CANCEL_METHOD`].
 #[derive(Deserialize)]
+#[serde(untagged)]
+enum Cancel {
+    One(OneCall),
+    Many(ManyCalls),
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Cancel {
+struct OneCall {
     call: String,
 }
 
-/// Takes a call back. Only the session that made it may, and it proves itself by its random number.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ManyCalls {
+    calls: Vec<String>,
+}
+
+/// Takes calls back; says whether any of them was running. Only the session that made them may, and it proves itself by its
+/// random number.
 fn cancel(node: &Node, origin: &Origin, request: &Request<'_>) -> Answer {
-    let bad = |why: &str| RpcError::new(Kind::BadArguments, format!("{CANCEL_METHOD} takes {{\"call\": id}}: {why}"));
+    let bad = |why: &str| {
+        let message = format!("{CANCEL_METHOD} takes {{\"call\": id}} or {{\"calls\": [id, …]}}: {why}");
+        RpcError::new(Kind::BadArguments, message)
+    };
     let params: Cancel = serde_json::from_slice(request.params_json()).map_err(|error| bad(&error.to_string()))?;
-    let named: CallId = params.call.parse().map_err(|error: rpc_core::call::id::BadCallId| bad(&error.to_string()))?;
-    if origin.peer.as_ref().is_none_or(|peer| peer.id.session != named.session) {
+    let texts = match params {
+        Cancel::One(OneCall { call }) => vec![call],
+        Cancel::Many(ManyCalls { calls }) => calls,
+    };
+    if texts.len() > MAX_BATCH {
+        return Err(bad(&format!("{} calls are more than {MAX_BATCH}", texts.len())));
+    }
+    let named: Vec<CallId> = texts
+        .iter()
+        .map(|text| text.parse().map_err(|error: BadCallId| bad(&error.to_string())))
+        .collect::<Result<_, _>>()?;
+    let is_own = |id: &CallId| origin.peer.as_ref().is_some_and(|peer| peer.id.session == id.session);
+    if !named.iter().all(is_own) {
         return Err(RpcError::new(Kind::Unauthorised, "only the session that made a call may cancel it"));
     }
-    let was_running = node.here().in_flight.cancel(named.session, named.sequence);
-    let value = if was_running { Bytes::from_static(b"true") } else { Bytes::from_static(b"false") };
+    let in_flight = &node.here().in_flight;
+    let running = named.iter().filter(|id| in_flight.cancel(id.session, id.sequence)).count();
+    let value = if running > 0 { Bytes::from_static(b"true") } else { Bytes::from_static(b"false") };
     Ok(Reply::new(rpc_core::call::Outcome::Value(value)))
 }

@@ -1,6 +1,9 @@
 //! `POST /rpc`: read, parse, execute each request, reply.
 
+use std::time::Instant;
+
 use ::http::StatusCode;
+use ::http::header::{CONNECTION, HeaderValue};
 use ::http::request::Parts;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,23 +14,43 @@ use http_body_util::{BodyExt, Limited};
 use rpc_core::codec::envelope::{self, BadRequest, Id, Message, Unparsed};
 use rpc_core::limits;
 use rpc_core::{Kind, RpcError};
+use tokio::time::timeout_at;
 
 use super::doorman::{TurnedAway, check_body, check_origin};
-use super::origin::Origin;
+use super::origin::{self, Origin};
 use super::{answer, execute};
+use crate::listener::Arrival;
 use crate::node::Node;
 
 /// Serves one body: a request or a batch of them.
 pub(super) async fn rpc(State(node): State<Node>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    match read(&parts, body, &node).await {
-        Ok(body) => serve(&node, &parts, &body).await,
-        Err(turned_away) => turned_away.into_response(),
+    let (arrival, wait) = (parts.extensions.get::<Arrival>(), node.here().settings.default_deadline);
+    let at = arrival.map_or_else(Instant::now, Arrival::at);
+    let origin = Origin::read(&parts.headers, node.cluster_id(), at, wait);
+    let deadline = origin.as_ref().map_or_else(|_| origin::deadline(at, wait), |origin| origin.deadline);
+    let read = async {
+        let _nobody_works_yet = arrival.map(Arrival::await_body);
+        read(&parts, body, &node).await
+    };
+    match timeout_at(deadline.instant().into(), read).await {
+        Ok(Ok(body)) => serve(&node, origin, &body).await,
+        Ok(Err(turned_away)) => turned_away.into_response(),
+        Err(_passed) => late(),
     }
 }
 
+/// The answer to a body that was not there before its deadline.
+fn late() -> Response {
+    let error = RpcError::new(Kind::Deadline, "the deadline passed before the body was there");
+    let mut response = answer::json(answer::failed(&Id::Null, &error));
+    // What is left of the body is no request.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 async fn read(parts: &Parts, body: Body, node: &Node) -> Result<Bytes, TurnedAway> {
-    check_origin(&parts.headers, node)?;
+    check_origin(parts, node)?;
     let limit = node.max_message() + limits::ENVELOPE_ROOM;
     check_body(&parts.headers, limit)?;
     match Limited::new(body, limit).collect().await {
@@ -37,8 +60,7 @@ async fn read(parts: &Parts, body: Body, node: &Node) -> Result<Bytes, TurnedAwa
     }
 }
 
-async fn serve(node: &Node, parts: &Parts, body: &Bytes) -> Response {
-    let origin = Origin::read(&parts.headers, node.cluster_id());
+async fn serve(node: &Node, origin: Result<Origin, RpcError>, body: &Bytes) -> Response {
     match envelope::parse(body, limits::MAX_BATCH) {
         Err(unparsed) => answer::json(answer::failed(&Id::Null, &refused(&unparsed))),
         Ok(Message::One(request)) => match one(node, &origin, request, body).await {

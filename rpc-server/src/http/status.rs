@@ -1,6 +1,6 @@
 //! What a node tells of itself: alive, ready, and the cluster as it knows it.
 
-use ::http::header::HeaderMap;
+use ::http::request::Parts;
 use ::http::{StatusCode, header};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -23,8 +23,8 @@ pub(super) async fn ready(State(node): State<Node>) -> Response {
 }
 
 /// The cluster's map, services and this node's counts.
-pub(super) async fn cluster(State(node): State<Node>, headers: HeaderMap) -> Response {
-    if let Err(turned_away) = check_origin(&headers, &node) {
+pub(super) async fn cluster(State(node): State<Node>, parts: Parts) -> Response {
+    if let Err(turned_away) = check_origin(&parts, &node) {
         return turned_away.into_response();
     }
     // Text and numbers only, which always encode.

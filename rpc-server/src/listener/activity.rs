@@ -17,6 +17,9 @@ use super::limits::Limits;
 /// Time the last answer of a closing connection gets to be read while the peer still sends.
 pub(super) const LINGER_TIME: Duration = Duration::from_secs(1);
 
+/// Time in which no body makes room for another connection: the rest of an honest one takes a round trip or two.
+const BODY_GRACE: Duration = Duration::from_secs(1);
+
 /// Where a connection stands between two requests or within one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -33,12 +36,14 @@ pub(super) enum Phase {
     Upgraded,
     /// Our last word is sent; what the peer still sends is thrown away for a moment.
     Closing,
+    /// A handler of ours has nothing yet but part of a request body, and waits for the rest.
+    Body,
 }
 
 impl Phase {
     /// Whether nothing is lost but a request that has not arrived yet.
     fn is_waiting(self) -> bool {
-        matches!(self, Phase::Header | Phase::Idle | Phase::Closing)
+        matches!(self, Phase::Header | Phase::Idle | Phase::Closing | Phase::Body)
     }
 }
 
@@ -96,9 +101,14 @@ impl Stamp {
     }
 
     fn phase(self) -> Phase {
-        const ALL: [Phase; 6] =
-            [Phase::Header, Phase::Idle, Phase::Busy, Phase::Answered, Phase::Upgraded, Phase::Closing];
+        const ALL: [Phase; 7] =
+            [Phase::Header, Phase::Idle, Phase::Busy, Phase::Answered, Phase::Upgraded, Phase::Closing, Phase::Body];
         ALL[(self.0 & 0xff) as usize]
+    }
+
+    /// Whether part of a request would be lost.
+    pub(super) fn is_body(self) -> bool {
+        self.phase() == Phase::Body
     }
 
     fn since(self) -> u64 {
@@ -126,6 +136,14 @@ impl Activity {
 
     pub(super) fn request_began(&self) {
         self.enter(Phase::Busy);
+    }
+
+    pub(super) fn body_awaited(&self) {
+        self.step(Phase::Busy, Phase::Body);
+    }
+
+    pub(super) fn body_ended(&self) {
+        self.step(Phase::Body, Phase::Busy);
     }
 
     pub(super) fn answer_ended(&self) {
@@ -198,11 +216,12 @@ impl Activity {
         self.phase().is_waiting()
     }
 
-    /// The stamp of a connection that could make room for another, if it is one.
-    pub(super) fn evictable(&self) -> Option<Stamp> {
+    /// The stamp of a connection that could make room for another at `now`, if it is one.
+    pub(super) fn evictable(&self, now: u64) -> Option<Stamp> {
         let stamp = self.stamp();
         let free = self.orders.load(Ordering::Relaxed) == 0;
-        (free && stamp.phase().is_waiting()).then_some(stamp)
+        let on_its_way = stamp.is_body() && u128::from(now.saturating_sub(stamp.since())) < BODY_GRACE.as_millis();
+        (free && stamp.phase().is_waiting() && !on_its_way).then_some(stamp)
     }
 
     /// Gives the order that a limit asks for at `now`; true if the task must be woken to see it.
@@ -219,7 +238,8 @@ impl Activity {
             Phase::Header => limits.header_time,
             Phase::Idle => limits.idle_time,
             Phase::Closing => LINGER_TIME,
-            Phase::Busy | Phase::Answered | Phase::Upgraded => return false,
+            // A body has a timer of its own.
+            Phase::Busy | Phase::Answered | Phase::Upgraded | Phase::Body => return false,
         };
         over(stamp.since(), limit) && self.order(LEAVE_IF_WAITING)
     }
@@ -264,5 +284,22 @@ impl Activity {
 
     fn enter(&self, phase: Phase) {
         self.phase.store(Stamp::new(phase, self.clock.now()).0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_makes_room_only_once_it_has_stalled() {
+        let activity = Activity::new(Arc::new(Clock::new()));
+        let (now, grace) = (1, u64::try_from(BODY_GRACE.as_millis()).expect("a short time"));
+        activity.request_began();
+        activity.body_awaited();
+        assert!(activity.is_waiting() && activity.evictable(now + grace - 1).is_none());
+        assert!(activity.evictable(now + grace).is_some_and(Stamp::is_body));
+        activity.body_ended();
+        assert!(!activity.is_waiting() && activity.evictable(now + grace).is_none());
     }
 }

@@ -49,8 +49,9 @@ impl Host {
     pub(super) fn welcome(&self, stream: TcpStream, peer: SocketAddr, registration: Registration) {
         // Fails only if the peer is gone already, which the first read will say as well.
         let _ = stream.set_nodelay(true);
+        let local = stream.local_addr().ok();
         let activity = registration.activity().clone();
-        let entrance = Entrance::new(self.router.clone(), peer, self.limits.clone(), activity.clone());
+        let entrance = Entrance::new(self.router.clone(), (peer, local), self.limits.clone(), activity.clone());
         let io = TokioIo::new(TimedIo::new(stream, registration));
         let http = self.http.serve_connection(io, entrance).with_upgrades();
         tokio::spawn(async move {

@@ -23,6 +23,7 @@ use pin_project_lite::pin_project;
 use tower::Service;
 
 use super::activity::Activity;
+use super::arrival::Arrival;
 use super::body::{AnswerBody, TimedBody};
 use super::limits::Limits;
 
@@ -30,13 +31,20 @@ use super::limits::Limits;
 pub(super) struct Entrance {
     router: Router,
     peer: SocketAddr,
+    local: Option<SocketAddr>,
     limits: Arc<Limits>,
     activity: Arc<Activity>,
 }
 
 impl Entrance {
-    pub(super) fn new(router: Router, peer: SocketAddr, limits: Arc<Limits>, activity: Arc<Activity>) -> Self {
-        Self { router, peer, limits, activity }
+    /// The service of a connection between `peer` and, if the socket says so, an address of ours.
+    pub(super) fn new(
+        router: Router,
+        (peer, local): (SocketAddr, Option<SocketAddr>),
+        limits: Arc<Limits>,
+        activity: Arc<Activity>,
+    ) -> Self {
+        Self { router, peer, local, limits, activity }
     }
 }
 
@@ -54,6 +62,7 @@ impl hyper::service::Service<Request<Incoming>> for Entrance {
         let limit = self.limits.body_time;
         let mut request = request.map(|incoming| Body::new(TimedBody::new(incoming, limit)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        request.extensions_mut().insert(Arrival::new(self.local, activity.clone()));
         // A router is always ready, and cloning one is a reference count.
         let route = self.router.clone().call(request);
         Answer { activity, state: State::Routed { route } }

@@ -45,7 +45,7 @@ impl Table {
     }
 
     /// A place for a new connection, if need be that of the one which has waited longest for a request.
-    /// `None` if every connection has a request in flight.
+    /// `None` if every connection has a request in flight; one of which a part is missing since long does not count.
     pub(super) fn admit(self: &Arc<Self>) -> Option<Registration> {
         let now = self.clock.advance();
         let limit = self.limits.max_connections.max(1);
@@ -143,27 +143,28 @@ impl Table {
 
 impl Inner {
     fn longest_waiting(&mut self, limit: usize, now: u64) -> Option<Arc<Activity>> {
-        if let Some(found) = self.pop_waiting() {
+        if let Some(found) = self.pop_waiting(now) {
             return Some(found);
         }
         if now < self.no_search_before {
             return None;
         }
-        let waiting = |activity: &Arc<Activity>| Some((activity.evictable()?, activity.clone()));
+        let waiting = |activity: &Arc<Activity>| Some((activity.evictable(now)?, activity.clone()));
         self.leaving_next.extend(self.connections.values().filter_map(waiting));
         // The map is in order of accept and the sort is stable: of equal stamps the older leaves first.
-        self.leaving_next.sort_by_key(|(stamp, _)| *stamp);
+        // Part of a body weighs more than a rest, however short.
+        self.leaving_next.sort_by_key(|(stamp, _)| (stamp.is_body(), *stamp));
         self.leaving_next.truncate(share(limit));
         self.leaving_next.reverse();
         if self.leaving_next.is_empty() {
             self.no_search_before = now + (self.connections.len() / SEARCHED_PER_MS) as u64;
         }
-        self.pop_waiting()
+        self.pop_waiting(now)
     }
 
-    fn pop_waiting(&mut self) -> Option<Arc<Activity>> {
+    fn pop_waiting(&mut self, now: u64) -> Option<Arc<Activity>> {
         while let Some((stamp, activity)) = self.leaving_next.pop() {
-            if activity.evictable() == Some(stamp) {
+            if activity.evictable(now) == Some(stamp) {
                 return Some(activity);
             }
         }

@@ -156,8 +156,9 @@ impl NodeBuilder {
         self
     }
 
-    /// Answers requests for this host name. A node on a loopback address otherwise answers only for IP addresses, `localhost`
-    /// and the advertised name, so that a web page cannot reach it under a name of its own.
+    /// Answers requests for this host name. What comes to a loopback address, also from a proxy on the same machine, is otherwise
+    /// answered only for IP addresses, `localhost` and the advertised name, so that a web page cannot reach a node under a name
+    /// of its own. Under a server that is not ours the advertised address decides.
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into());
         self
