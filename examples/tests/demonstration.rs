@@ -1,5 +1,6 @@
 //! `url_shortener` without a command: it starts nodes, loads them, reports, and leaves nothing behind.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use reqwest::header::LOCATION;
@@ -77,6 +78,16 @@ async fn a_list_that_is_not_there_is_named() {
     let ended = run(example("url_shortener").args(["--once", "--urls", "/nowhere/urls.txt"])).await;
     assert_eq!(ended.status, Some(1), "{ended:#?}");
     assert!(ended.stderr.contains("/nowhere/urls.txt"), "{ended:#?}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_even_if_whoever_has_it_is_silent() {
+    let taken = &free_addresses(1)[0];
+    let _silent = TcpListener::bind(taken).expect("a free port");
+    let port = taken.rsplit(':').next().expect("a port");
+    let ended = demonstrate(&List::of(&["https://example.com/"]), &["--nodes", "1", "--port", port]).await;
+    assert_eq!(ended.status, Some(1), "{ended:#?}");
+    assert!(ended.stderr.contains(&format!("{taken}: Address already in use")), "{ended:#?}");
 }
 
 #[tokio::test]

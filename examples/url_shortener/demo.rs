@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::launch::{self, Fleet};
+use crate::launch::Fleet;
 use crate::load::load;
 use crate::report::Report;
 use crate::{Failure, end};
@@ -39,15 +39,15 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let mut signalled = Box::pin(end::signalled()?);
     let urls = read_urls(options.urls.as_deref())?;
-    let addresses = launch::addresses(options.nodes, options.port)?;
     // Declared before the nodes, and so removed after they have ended.
     let temporary = tempfile::tempdir()?;
     let data = options.data.as_deref().unwrap_or(temporary.path());
 
     let mut fleet = tokio::select! {
-        fleet = Fleet::start(&addresses, data) => fleet?,
+        fleet = Fleet::start(options.nodes, options.port, data) => fleet?,
         () = &mut signalled => return Ok(ExitCode::FAILURE),
     };
+    let addresses = fleet.addresses();
     let found = tokio::select! {
         found = check(&addresses, &urls, options.json) => found,
         death = fleet.death() => Err(death.into()),

@@ -20,6 +20,9 @@ use crate::Failure;
 /// Time for a node to answer after its start; most of it is for machines that are busy compiling.
 const READY_TIME: Duration = Duration::from_secs(30);
 
+/// How often free ports are looked for: one could be taken by somebody else before its node takes it.
+const TRIES: u32 = 3;
+
 /// Pause between two looks whether a node answers.
 const READY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -44,8 +47,20 @@ struct Process {
 }
 
 impl Fleet {
-    /// Starts a node for each address, with its file in a folder of its own in `data`, and waits until all of them answer.
-    pub(crate) async fn start(addresses: &[String], data: &Path) -> Result<Self, Failure> {
+    /// Starts `count` nodes at consecutive ports from `first`, or at free ones, and waits until all of them answer.
+    pub(crate) async fn start(count: u16, first: Option<u16>, data: &Path) -> Result<Self, Failure> {
+        let mut tries = if first.is_some() { 1 } else { TRIES };
+        loop {
+            tries -= 1;
+            match Self::start_at(&addresses(count, first)?, data).await {
+                Err(failure) if tries > 0 => eprintln!("{failure}\nonce more, at other ports"),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Starts a node for each address, with its file in a folder of its own in `data`.
+    async fn start_at(addresses: &[String], data: &Path) -> Result<Self, Failure> {
         let processes = addresses.iter().enumerate().map(|(position, address)| {
             // The nodes share the slots in the order of their addresses: the same folder holds the same share at each start.
             let folder = data.join(format!("node-{}-of-{}", position + 1, addresses.len()));
@@ -53,8 +68,18 @@ impl Fleet {
         });
         let mut fleet = Self { processes: processes.collect::<Result<_, _>>()? };
         let client = reqwest::Client::builder().no_proxy().timeout(READY_TIME).build()?;
-        try_join_all(fleet.processes.iter_mut().map(|process| process.ready(&client))).await?;
+        let ready = try_join_all(fleet.processes.iter_mut().map(|process| process.ready(&client))).await;
+        if let Err(failure) = ready {
+            // The others close their files before anybody opens them again.
+            fleet.end().await;
+            return Err(failure);
+        }
         Ok(fleet)
+    }
+
+    /// Where the nodes that have not ended listen.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.processes.iter().map(|process| process.address.clone()).collect()
     }
 
     /// Waits until a node has ended, which none should, and says which and how. Never ready when none is left.
@@ -99,11 +124,13 @@ impl Process {
         let address = format!("http://{}/wherever/ready", self.address);
         let started = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Err(self.obituary(Some(status)).await.into());
-            }
-            if client.get(&address).send().await.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
+            tokio::select! {
+                // First: whoever has taken the node's port may answer in its place, or leave the question open.
+                biased;
+                status = self.child.wait() => return Err(self.obituary(status.ok()).await.into()),
+                answer = client.get(&address).send() => if answer.is_ok_and(|answer| answer.status().is_success()) {
+                    return Ok(());
+                }
             }
             if started.elapsed() > READY_TIME {
                 return Err(format!("node {} is not ready after {READY_TIME:?}", self.address).into());
@@ -144,8 +171,8 @@ async fn keep_last_lines(stderr: ChildStderr, last: Arc<Mutex<VecDeque<String>>>
 }
 
 /// Addresses on this machine for `count` nodes, in the order in which nodes share the slots: consecutive ports from `first`, or
-/// free ones. A free port could be taken by somebody else before the node takes it; then the node says so and the start fails.
-pub(crate) fn addresses(count: u16, first: Option<u16>) -> Result<Vec<String>, Failure> {
+/// free ones.
+fn addresses(count: u16, first: Option<u16>) -> Result<Vec<String>, Failure> {
     let mut addresses = match first {
         Some(first) => {
             let last = first.checked_add(count - 1).ok_or("there are not that many ports after the first one")?;
