@@ -22,7 +22,7 @@ mod terminal;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use crate::failure::{Exit, Failure};
 use crate::options::CommandLine;
@@ -32,11 +32,13 @@ use crate::terminal::{Paint, Screen};
 const OUTPUT_BUFFER: usize = 64 << 10;
 
 fn main() -> ExitCode {
-    let line = CommandLine::parse();
+    let line = CommandLine::from_arg_matches(&options::command().get_matches()).unwrap_or_else(|error| error.exit());
     let json = line.options.json;
     let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
-    let paint = Paint::for_stream(io::stdout().is_terminal());
-    let outcome = run(line, &mut Screen::new(&mut out, json, paint)).and_then(|()| Ok(out.flush()?));
+    let is_terminal = io::stdout().is_terminal();
+    let paint = Paint::for_stream(is_terminal);
+    let mut screen = Screen::new(&mut out, json, paint).cut_for(is_terminal);
+    let outcome = run(line, &mut screen).and_then(|()| Ok(out.flush()?));
     match outcome {
         Ok(()) => Exit::Done.into(),
         Err(failure) => report(&failure, json, &mut out).into(),

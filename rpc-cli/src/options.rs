@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::{Arg, Args, Command, CommandFactory, Parser};
 
-use crate::commands::Command;
+use crate::commands;
 
 /// Wait for a node unless told otherwise: the default deadline of a call.
 const DEFAULT_TIMEOUT: &str = "10s";
@@ -19,7 +19,7 @@ Exit status:
     1  the provider answered with its own error
     2  the command line is wrong
     3  no node could be reached there
-    4  the node refused: the call was not executed
+    4  not executed: the call was refused, or reached no provider
     5  the call failed and may have been executed
    74  standard input or output failed
   141  the reader of the output went away";
@@ -38,7 +38,7 @@ pub(crate) struct CommandLine {
     #[command(flatten)]
     pub(crate) options: Options,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: commands::Command,
 }
 
 /// What every command takes.
@@ -54,6 +54,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", default_value = DEFAULT_TIMEOUT, value_parser = parse_timeout, global = true)]
     pub(crate) timeout: Duration,
 }
+
+/// The command line as clap reads it.
+pub(crate) fn command() -> Command {
+    let mut command = CommandLine::command();
+    // Every command has taken over the options of all once this is done, so that one can hide some.
+    command.build();
+    let needless = |arg: &Arg| NEEDLESS.contains(&arg.get_id().as_str());
+    command.mut_subcommand("slot", |slot| slot.mut_args(|arg| if needless(&arg) { arg.hide(true) } else { arg }))
+}
+
+/// Options that mean nothing to a command that needs no node.
+const NEEDLESS: &[&str] = &["node", "timeout"];
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -72,8 +84,6 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -87,6 +97,18 @@ mod tests {
             let help = command.clone().render_help().to_string();
             assert!(help.contains("Examples:\n  wherever "), "{help}");
         }
+    }
+
+    #[test]
+    fn a_command_that_needs_no_node_offers_none() {
+        let help = |name| {
+            let mut command = command();
+            let help = command.find_subcommand_mut(name).expect("there").render_help();
+            help.to_string()
+        };
+        let (slot, nodes) = (help("slot"), help("nodes"));
+        assert!(!slot.contains("--node <") && !slot.contains("--timeout"), "{slot}");
+        assert!(slot.contains("--json") && nodes.contains("--node <") && nodes.contains("--timeout"), "{nodes}");
     }
 
     #[test]

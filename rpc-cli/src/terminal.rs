@@ -6,8 +6,9 @@ use std::io::{self, Write};
 
 use comfy_table::{Table, presets};
 use rpc_core::error::bounded;
+use rpc_core::node::NodeId;
 
-/// Longest text in a table's cell, in characters: two of them and some short ones fit a wide terminal.
+/// Longest text in a table's cell on a terminal, in characters: two of them and some short ones fit a wide terminal.
 const CELL: usize = 60;
 
 /// Where a command writes, and for whom.
@@ -17,11 +18,18 @@ pub(crate) struct Screen<'a> {
     /// Whether a script reads it.
     pub(crate) json: bool,
     paint: Paint,
+    /// Whether it has a width: what goes to a pipe or a file is not cut.
+    narrow: bool,
 }
 
 impl<'a> Screen<'a> {
     pub(crate) fn new(out: &'a mut dyn Write, json: bool, paint: Paint) -> Self {
-        Self { out, json, paint }
+        Self { out, json, paint, narrow: false }
+    }
+
+    /// The same, with long cells cut if it is a terminal.
+    pub(crate) fn cut_for(self, is_terminal: bool) -> Self {
+        Self { narrow: is_terminal, ..self }
     }
 
     /// A line with a name and its value.
@@ -37,7 +45,9 @@ impl<'a> Screen<'a> {
     ) -> io::Result<()> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header);
-        table.add_rows(rows.into_iter().map(|row| row.map(|cell| cut(&bounded(cell)))));
+        let narrow = self.narrow;
+        let shown = |cell| if narrow { cut(&bounded(cell)) } else { bounded(cell) };
+        table.add_rows(rows.into_iter().map(|row| row.map(shown)));
         for (number, line) in table.lines().enumerate() {
             let line = line.trim_end();
             let line = line.strip_prefix(' ').unwrap_or(line);
@@ -45,10 +55,18 @@ impl<'a> Screen<'a> {
         }
         Ok(())
     }
+
+    /// The line that says whose knowledge all the others are.
+    pub(crate) fn seen_by(&mut self, node: &NodeId) -> io::Result<()> {
+        writeln!(self.out, "\nas {} sees it; nothing else was contacted", bounded(node.to_string()))
+    }
 }
 
-/// A key as a person may read it: text with control characters escaped; bytes that are no text in escapes.
+/// A key as a person may read it: text with control characters escaped; bytes that are no text in escapes; nothing as `""`.
 pub(crate) fn shown(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "\"\"".to_owned();
+    }
     bounded(match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.escape_ascii().to_string(),
@@ -117,10 +135,19 @@ mod tests {
     fn a_hostile_cell_neither_paints_nor_floods() {
         let mut out = Vec::new();
         let row = [format!("\x1b[2J\u{9b}31m{}", "x".repeat(5000)), "b".to_owned()];
-        Screen::new(&mut out, false, Paint::NONE).table(["A", "B"], [row]).expect("writes to memory");
+        let mut screen = Screen::new(&mut out, false, Paint::NONE).cut_for(true);
+        screen.table(["A", "B"], [row]).expect("writes to memory");
         let text = String::from_utf8(out).expect("text");
         assert!(!text.contains(['\x1b', '\u{9b}']), "{text:?}");
         assert!(text.lines().all(|line| line.chars().count() < 80), "{text:?}");
+    }
+
+    #[test]
+    fn what_goes_to_a_pipe_is_whole() {
+        let mut out = Vec::new();
+        let long = "x".repeat(300);
+        Screen::new(&mut out, false, Paint::NONE).table(["A"], [[long.clone()]]).expect("writes to memory");
+        assert!(String::from_utf8(out).expect("text").contains(&long));
     }
 
     #[test]
@@ -128,5 +155,6 @@ mod tests {
         assert_eq!(shown("zürich".as_bytes()), "zürich");
         assert_eq!(shown(b"a\x1fb"), "a\\u{1f}b");
         assert_eq!(shown(b"\xff\x00"), "\\xff\\x00");
+        assert_eq!(shown(b""), "\"\"");
     }
 }

@@ -75,6 +75,7 @@ pub fn refused<R: MethodResult>(error: RpcError) -> R {
     message = "`{Self}` cannot be an argument of an rpc method",
     label = "needs `Serialize + DeserializeOwned + Send`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for a type of your own",
+    note = "a type with a lifetime has nothing to borrow from once it is decoded: take an owned type",
     note = "for `Arc` and `Rc` enable serde's feature `rc`; for an array of more than 32 items take a `Vec`"
 )]
 pub trait Argument {}

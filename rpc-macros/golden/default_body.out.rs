@@ -54,9 +54,9 @@ impl StoreClient {
     }
     /// A client whose calls all go to one node, and nowhere else.
     #[must_use]
-    pub fn on(
+    pub fn on<__Node: ::core::convert::Into<::wherever::NodeId>>(
         client: &Self,
-        node: impl ::core::convert::Into<::wherever::NodeId>,
+        node: __Node,
     ) -> Self {
         Self(client.0.on(::core::convert::Into::into(node)))
     }
@@ -70,7 +70,14 @@ impl StoreClient {
     pub fn provider<__Provider: Store>(
         provider: __Provider,
     ) -> ::wherever::__private::Provider {
-        <__Provider as Store>::__wherever_provider(::std::sync::Arc::new(provider))
+        Self::provider_shared(::std::sync::Arc::new(provider))
+    }
+    /// As `provider`, of a value that the program goes on using.
+    #[must_use]
+    pub fn provider_shared<__Provider: Store>(
+        provider: ::std::sync::Arc<__Provider>,
+    ) -> ::wherever::__private::Provider {
+        <__Provider as Store>::__wherever_provider(provider)
     }
 }
 const _: () = {

@@ -23,7 +23,10 @@ impl StoreClient {
         ::core::unimplemented!()
     }
     #[doc(hidden)]
-    pub fn on(_: &Self, _: impl ::core::convert::Into<::wherever::NodeId>) -> Self {
+    pub fn on<__Node: ::core::convert::Into<::wherever::NodeId>>(
+        _: &Self,
+        _: __Node,
+    ) -> Self {
         ::core::unimplemented!()
     }
     #[doc(hidden)]
@@ -32,6 +35,12 @@ impl StoreClient {
     }
     #[doc(hidden)]
     pub fn provider<__Provider>(_: __Provider) -> ::wherever::__private::Provider {
+        ::core::unimplemented!()
+    }
+    #[doc(hidden)]
+    pub fn provider_shared<__Provider>(
+        _: ::std::sync::Arc<__Provider>,
+    ) -> ::wherever::__private::Provider {
         ::core::unimplemented!()
     }
 }

@@ -35,9 +35,9 @@ use proc_macro::TokenStream;
 /// - `detach`: once started it runs to its end, whatever becomes of the caller;
 /// - where it runs, if not where its key lives: `any`, `any(prefer_here)`, `any(round_robin)`, `all`, `all(partial)`, `here`;
 /// - `key = all`: every argument is part of the key; otherwise the arguments marked `#[key]` or `#[key(fields(a, b))]` are,
-///   and without marks the first one. Floats and unordered sets have no one text that all nodes share and cannot be keys; a
-///   `HashSet` behind an alias or inside a struct is found only when called, which fails with `Kind::BadKey` ("the key cannot
-///   be hashed: …") and does not execute, or, where it cannot be told from a list, routes by the order it happens to have;
+///   and without marks the first one. Floats and unordered sets cannot be keys: equal ones are not written alike. Behind an
+///   alias or inside a struct a `HashSet` looks like a list to the macro: calls on the key's node run, with equal sets maybe on
+///   different nodes, and calls from elsewhere are refused, not executed, with `Kind::SlotMismatch`. Use a `BTreeSet`;
 /// - `name = "wireName"`: its name on the wire.
 ///
 /// An argument's name on the wire is its own, without `r#` and without leading underscores; one that is only a pattern is

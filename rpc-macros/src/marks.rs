@@ -11,6 +11,9 @@ use crate::options::{self, Form, Word};
 
 const METHOD: &[&str] = &["read", "idempotent", "detach", "any", "all", "here", "key", "name"];
 
+/// Words that say where a method runs, or were meant to.
+const ROUTINGS: &[&str] = &["any", "all", "here", "round_robin", "prefer_here", "partial", "local"];
+
 /// Reads `#[rpc(…)]`.
 pub(crate) fn method(attr: &Attribute, marks: &mut Marks, name: &mut Spanned<String>, errors: &mut Errors) {
     let tokens = match &attr.meta {
@@ -28,10 +31,27 @@ pub(crate) fn method(attr: &Attribute, marks: &mut Marks, name: &mut Spanned<Str
             "key" => key_all(&word).map(|span| marks.key_all = Some(span)),
             "name" => word.text("wireName").and_then(|text| options::wire_name(&text, false)).map(|text| *name = text),
             "any" | "all" | "here" => routing(&word).and_then(|routing| set_routing(marks, routing, &word)),
-            _ => Err(options::unknown(&word.ident, "a method can have", METHOD)),
+            _ => Err(near_miss(&word).unwrap_or_else(|| options::unknown(&word.ident, "a method can have", METHOD))),
         };
+        if outcome.is_err() && ROUTINGS.contains(&&*word.ident.to_string()) {
+            // It says where the method runs, if not well: that is not to be asked for once more.
+            marks.routing.get_or_insert(Spanned { value: Routing::AnyPreferHere, span: word.ident.span() });
+        }
         errors.take(outcome);
     }
+}
+
+/// Words that are too far from the right ones to be slips of the hand.
+fn near_miss(word: &Word) -> Option<syn::Error> {
+    let written = word.ident.to_string();
+    let right = match written.as_str() {
+        "round_robin" | "prefer_here" => format!("any({written})"),
+        "partial" => "all(partial)".to_owned(),
+        "readonly" | "read_only" | "query" => "read".to_owned(),
+        "local" => "here".to_owned(),
+        _ => return None,
+    };
+    Some(word.fault(format!("there is no option `{written}`; write `{right}`")))
 }
 
 fn key_all(word: &Word) -> syn::Result<Span> {
@@ -80,8 +100,11 @@ pub(crate) fn key(attr: &Attribute) -> syn::Result<KeyMark> {
     };
     let Some(Meta::List(list)) = &fields else { return Err(syn::Error::new_spanned(attr, HOW)) };
     let members = list.parse_args_with(Punctuated::<Member, Token![,]>::parse_terminated);
-    let members = members
-        .map_err(|error| syn::Error::new(error.span(), "this is no field's name; write #[key(fields(a, b))]"))?;
+    let members = members.map_err(|error| {
+        let nested = list.tokens.clone().into_iter().any(|token| token.to_string() == ".");
+        let why = if nested { "a field of a field cannot be named" } else { "this is no field's name" };
+        syn::Error::new(error.span(), format!("{why}; write #[key(fields(a, b))] with fields of the argument itself"))
+    })?;
     if members.is_empty() {
         return Err(syn::Error::new_spanned(
             list,

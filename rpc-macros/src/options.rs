@@ -113,6 +113,9 @@ impl Word {
                 let parse = |input: ParseStream<'_>| idents(input, Ident::parse_any);
                 parse.parse2(list.clone()).map(|idents| idents.into_iter().collect()).map_err(|_| self.odd_list())
             }
+            Form::Value(Expr::Path(path)) if path.path.get_ident().is_some() => {
+                Err(self.fault(format!("write `{}({})`", self.ident, path.to_token_stream())))
+            }
             Form::Value(_) => Err(self.odd_list()),
         }
     }

@@ -25,13 +25,35 @@ pub(crate) fn service(tokens: TokenStream, mut item: ItemTrait, errors: &mut Err
     for attr in taken(&mut item.attrs, "rpc") {
         errors.on(attr, "#[rpc(…)] goes on a method; options of the whole service go into #[rpc_service(…)]");
     }
-    for member in &mut item.items {
-        if let TraitItem::Fn(function) = member {
-            service.methods.push(method(function, errors));
-        }
+    for attr in
+        item.attrs.extract_if(.., |attr| attr.path().segments.last().is_some_and(|last| last.ident == "rpc_service"))
+    {
+        errors.on(attr, "#[rpc_service] is given twice; write all options into one #[rpc_service(…)]");
     }
+    item.items.retain_mut(|member| {
+        let TraitItem::Fn(function) = member else { return true };
+        let method = method(function, errors);
+        let fresh = !repeats(&method, &service.methods, errors);
+        service.methods.extend(fresh.then_some(method));
+        fresh
+    });
     service.item = item;
     service
+}
+
+/// Refuses, and leaves out, a second method of one name: the compiler would report it once for each thing generated.
+fn repeats(method: &Method, earlier: &[Method], errors: &mut Errors) -> bool {
+    let ident = method.item.sig.ident.unraw();
+    let first = earlier.iter().find(|first| first.item.sig.ident.unraw() == ident);
+    // Those under a `cfg` may exclude each other.
+    let repeats = first.is_some_and(|first| first.cfgs.is_empty() || method.cfgs.is_empty());
+    if repeats {
+        errors.on(
+            &method.item.sig.ident,
+            format!("the trait has a method `{ident}` already; give this one another name"),
+        );
+    }
+    repeats
 }
 
 fn service_options(tokens: TokenStream, service: &mut Service, errors: &mut Errors) {

@@ -72,8 +72,16 @@ fn option(word: &Word, provider: &mut Provider) -> syn::Result<()> {
     }
 }
 
+/// Traits that are no services for certain.
+const NO_SERVICES: &[&str] = &["Clone", "Copy", "Debug", "Default", "Display", "Drop", "Inject"];
+
 fn validate(provider: &Provider, errors: &mut Errors) {
     let item = &provider.item;
+    if let Some(name) = NO_SERVICES.iter().find(|name| provider.trait_.is_ident(name)) {
+        let message =
+            format!("`{name}` is no service; #[rpc_provider] goes on the impl of a trait marked #[rpc_service]");
+        errors.on(&provider.trait_, message);
+    }
     if let Some(token) = &item.modifiers.polarity {
         errors.on(token, "a negative impl provides nothing; remove `!`");
     }

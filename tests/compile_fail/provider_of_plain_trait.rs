@@ -1,15 +1,17 @@
 //! A provider of a trait that is no service.
 use wherever::rpc_provider;
 
+trait Plain {
+    fn plain(&self);
+}
+
 struct Stored;
 
 #[rpc_provider(given)]
-impl Clone for Stored {
-    fn clone(&self) -> Self {
-        Stored
-    }
+impl Plain for Stored {
+    fn plain(&self) {}
 }
 
 fn main() {
-    let _stored = Stored.clone();
+    Stored.plain();
 }

@@ -1,6 +1,7 @@
 //! Providers and injected structs.
 
 use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
 
 use super::arguments::Answer;
 use wherever::{Inject, rpc_provider, rpc_service};
@@ -26,6 +27,16 @@ struct Named {
 
 #[derive(Inject)]
 struct Tuple(#[rpc_reference] GreetsClient, Greeting);
+
+#[derive(Inject)]
+struct OfItsOwn {
+    #[inject(default)]
+    seen: Mutex<Vec<String>>,
+    greeting: Greeting,
+}
+
+#[derive(Inject)]
+struct OnlyOfItsOwn(#[inject(default)] Mutex<u8>);
 
 #[derive(Inject)]
 struct Unit;
@@ -75,14 +86,27 @@ fn structs_of_every_shape_can_be_injected() {
     fn injected<T: Inject>() {}
     injected::<Named>();
     injected::<Tuple>();
+    injected::<OfItsOwn>();
+    injected::<OnlyOfItsOwn>();
     injected::<Unit>();
     injected::<Empty>();
     injected::<Generic<u8, 3>>();
     let (Unit, Empty {}) = (Unit, Empty {});
+    let own = OfItsOwn { seen: Mutex::default(), greeting: Greeting("a".to_owned()) };
+    assert!(own.seen.lock().unwrap().is_empty() && own.greeting.0 == "a");
+    assert_eq!(*OnlyOfItsOwn(Mutex::default()).0.lock().unwrap(), 0);
 }
 
 #[test]
 fn a_value_can_be_a_provider_by_hand() {
     let provider = GreetsClient::provider(Generic { value: 1, many: [2, 3], nothing: PhantomData });
     assert_eq!(provider.descriptor().name, "Greets");
+}
+
+#[test]
+fn a_shared_value_can_be_a_provider_and_stay_in_use() {
+    let value = Arc::new(Generic { value: 1, many: [2, 3], nothing: PhantomData });
+    let provider = GreetsClient::provider_shared(value.clone());
+    assert_eq!(provider.descriptor().name, "Greets");
+    assert_eq!(value.value, 1);
 }

@@ -20,6 +20,7 @@ const SEPARATOR: u8 = 0x1F;
 
 const EXAMPLES: &str = "\
 A key is text, or the plain text of a number, bool or char. (A key of another type is hashed as JSON, all of it.)
+The answer is what the node asked knows: no other is contacted, and nothing is called.
 
 Examples:
   wherever explain user:42 --node http://127.0.0.1:7001
@@ -129,7 +130,8 @@ impl<'a> Explanation<'a> {
         }
         writeln!(screen.out)?;
         let rows = self.nodes.into_iter().map(|node| [node.id.to_string(), node.call.to_owned(), node.why]);
-        Ok(screen.table(["FROM", "CALL", "WHY"], rows)?)
+        screen.table(["FROM", "CALL", "WHY"], rows)?;
+        Ok(screen.seen_by(self.asked)?)
     }
 }
 

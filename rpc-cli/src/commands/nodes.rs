@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::terminal::Screen;
 
 const EXAMPLES: &str = "\
-The node asked has a * before its name.
+The node asked has a * under ASKED. The table is what that node knows: no other is contacted.
 
 Examples:
   wherever nodes --node http://127.0.0.1:7001
@@ -56,7 +56,8 @@ fn show(screen: &mut Screen<'_>, view: &ClusterView) -> Result<(), Failure> {
         return Ok(json::write_line(screen.out, &Line { cluster, coordinator, node, groups, counts: *counts })?);
     }
     let rows = groups.iter().flat_map(|(name, members)| members.iter().map(|member| row(name, member, &view.node)));
-    Ok(screen.table(["NODE", "ADDRESS", "WEIGHT", "GROUP", "SLOTS", "SHARE"], rows)?)
+    screen.table(["NODE", "ADDRESS", "WEIGHT", "GROUP", "SLOTS", "SHARE", "ASKED"], rows)?;
+    Ok(screen.seen_by(&view.node)?)
 }
 
 fn members(group: &GroupView) -> Vec<Member<'_>> {
@@ -69,14 +70,14 @@ fn members(group: &GroupView) -> Vec<Member<'_>> {
     members
 }
 
-fn row(group: &str, Member { node, slots }: &Member<'_>, asked: &NodeId) -> [String; 6] {
-    let mark = if node.id == *asked { "*" } else { "" };
+fn row(group: &str, Member { node, slots }: &Member<'_>, asked: &NodeId) -> [String; 7] {
     [
-        format!("{mark}{}", node.id),
+        node.id.to_string(),
         node.address.clone(),
         node.weight.to_string(),
         group.to_owned(),
         slots.to_string(),
         format!("{:.1} %", 100.0 * f64::from(*slots) / f64::from(Slot::COUNT)),
+        if node.id == *asked { "*" } else { "" }.to_owned(),
     ]
 }

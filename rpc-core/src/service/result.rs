@@ -11,8 +11,7 @@ use crate::error::RpcError;
 #[diagnostic::on_unimplemented(
     message = "an rpc method cannot return `{Self}`",
     label = "must be `Result<T, E>`",
-    note = "`T` needs `Serialize + DeserializeOwned + Send + 'static`",
-    note = "`E` needs `Display + From<RpcError> + Serialize + DeserializeOwned + Send + 'static`; `RpcError` itself will do"
+    note = "`E` can be `RpcError`, or an error of your own that is `From<RpcError>`"
 )]
 pub trait MethodResult: Send + 'static {
     /// The value.
@@ -33,12 +32,29 @@ pub trait MethodResult: Send + 'static {
     fn refused(error: RpcError) -> Self;
 }
 
+/// What the value of a method must be able to do, in one word, so that one type that cannot is one message.
+#[diagnostic::on_unimplemented(
+    message = "an rpc method cannot return a value of the type `{Self}`",
+    label = "the value needs `Serialize + DeserializeOwned + Send + 'static`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for a type of your own"
+)]
+pub trait Value: Serialize + DeserializeOwned + Send + 'static {}
+
 #[diagnostic::do_not_recommend]
-impl<T, E> MethodResult for Result<T, E>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-    E: Display + From<RpcError> + Serialize + DeserializeOwned + Send + 'static,
-{
+impl<T: Serialize + DeserializeOwned + Send + 'static> Value for T {}
+
+/// What the error of a method must be able to do, in one word as well.
+#[diagnostic::on_unimplemented(
+    message = "an rpc method cannot fail with a `{Self}`",
+    label = "the error needs `Display + From<RpcError> + Serialize + DeserializeOwned + Send + 'static`",
+    note = "`From<RpcError>` lets a call that is lost on its way be one of your errors; `RpcError` itself will do"
+)]
+pub trait Failure: Display + From<RpcError> + Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Display + From<RpcError> + Serialize + DeserializeOwned + Send + 'static> Failure for E {}
+
+impl<T: Value, E: Failure> MethodResult for Result<T, E> {
     type Value = T;
     type Failure = E;
 

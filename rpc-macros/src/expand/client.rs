@@ -9,7 +9,7 @@ use super::Cx;
 /// ```text
 /// /// Client of [`UrlStore`]: …
 /// pub struct UrlStoreClient(Client<dyn __UrlStoreShim>);
-/// impl UrlStoreClient { pub fn new… on… local… provider… }
+/// impl UrlStoreClient { pub fn new… on… local… provider… provider_shared… }
 /// impl Clone, Debug, ServiceClient for UrlStoreClient { … }
 /// ```
 pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
@@ -49,7 +49,7 @@ fn inherent(cx: &Cx<'_>) -> TokenStream {
 
             /// A client whose calls all go to one node, and nowhere else.
             #[must_use]
-            pub fn on(client: &Self, node: impl ::core::convert::Into<#krate::NodeId>) -> Self {
+            pub fn on<__Node: ::core::convert::Into<#krate::NodeId>>(client: &Self, node: __Node) -> Self {
                 Self(client.0.on(::core::convert::Into::into(node)))
             }
 
@@ -62,7 +62,13 @@ fn inherent(cx: &Cx<'_>) -> TokenStream {
             /// The value as a provider, for `Node::builder().provide(…)`.
             #[must_use]
             pub fn provider<__Provider: #trait_>(provider: __Provider) -> #private::Provider {
-                <__Provider as #trait_>::__wherever_provider(::std::sync::Arc::new(provider))
+                Self::provider_shared(::std::sync::Arc::new(provider))
+            }
+
+            /// As `provider`, of a value that the program goes on using.
+            #[must_use]
+            pub fn provider_shared<__Provider: #trait_>(provider: ::std::sync::Arc<__Provider>) -> #private::Provider {
+                <__Provider as #trait_>::__wherever_provider(provider)
             }
         }
     }

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned as _;
 
+use super::located::located;
 use crate::inject::{Injected, InjectedField, Source};
 use crate::names;
 
@@ -83,7 +84,8 @@ fn lookup(index: usize, field: &InjectedField) -> TokenStream {
     let source = match field.source {
         Source::Reference => quote_spanned!(ty.span()=> fields.reference::<#ty>(#name)),
         Source::Default => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
-        Source::Given => quote_spanned!(ty.span()=> fields.value::<#ty>(#name)),
+        // Where it is not the user's token, the compiler does not propose to borrow the value instead.
+        Source::Given => located(quote!(fields.value::<#ty>(#name)), ty.span()),
     };
     quote!(#(#cfgs)* let #local = #source;)
 }

@@ -121,11 +121,13 @@ fn bare_client(cx: &Cx<'_>) -> TokenStream {
             #[doc(hidden)]
             pub fn new(_: &#krate::Wherever) -> Self { ::core::unimplemented!() }
             #[doc(hidden)]
-            pub fn on(_: &Self, _: impl ::core::convert::Into<#krate::NodeId>) -> Self { ::core::unimplemented!() }
+            pub fn on<__Node: ::core::convert::Into<#krate::NodeId>>(_: &Self, _: __Node) -> Self { ::core::unimplemented!() }
             #[doc(hidden)]
             pub fn local<__Provider>(_: __Provider) -> Self { ::core::unimplemented!() }
             #[doc(hidden)]
             pub fn provider<__Provider>(_: __Provider) -> #private::Provider { ::core::unimplemented!() }
+            #[doc(hidden)]
+            pub fn provider_shared<__Provider>(_: ::std::sync::Arc<__Provider>) -> #private::Provider { ::core::unimplemented!() }
         }
 
         #(#cfgs)*

@@ -102,8 +102,7 @@ fn methods_differ(methods: &[Method], errors: &mut Errors) {
         let name = method.name.value.as_str();
         let Some(first) = earlier.insert(name, method) else { continue };
         let exclusive = !first.cfgs.is_empty() && !method.cfgs.is_empty();
-        // Two methods of one name in Rust are the compiler's to report.
-        if !exclusive && first.item.sig.ident != method.item.sig.ident {
+        if !exclusive {
             let message = format!(
                 "another method is already called `{name}` on the wire; give this one another name with #[rpc(name = \"…\")]"
             );
