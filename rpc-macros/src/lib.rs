@@ -1,6 +1,6 @@
 //! The macros of wherever: annotate a trait, register a provider, inject clients.
 //!
-//! Each macro is parse → model → validate → expand, seen whole in [`service`], [`provider`] and [`inject`].
+//! Each macro is parse → model → validate → expand, seen whole in `service`, `provider` and `inject`.
 
 mod errors;
 mod expand;

@@ -256,7 +256,7 @@ mod tests {
         }
         assert_eq!(table.lock().early.by_age.len(), 1 + MAX_EARLY_OF_SESSION);
         let of = |session, sequence| CallId { session, sequence, acked: 0 };
-        let mut list = |id| table.admit().expect("room").list(id).map(drop).map_err(|error| error.kind());
+        let list = |id| table.admit().expect("room").list(id).map(drop).map_err(|error| error.kind());
         assert_eq!(list(ID), Err(Kind::Cancelled), "another's is kept");
         assert_eq!(list(of(7, 9_999)), Err(Kind::Cancelled), "and its own newest");
         assert_eq!(list(of(7, 0)), Ok(()), "its oldest made room");
