@@ -29,7 +29,7 @@ const CORE: [&str; 16] = [
 ];
 
 /// The modules of `rpc-server`, from the bottom up.
-const SERVER: [&str; 8] = ["listener", "catalogue", "node", "gateway", "http", "serve", "testing", "lib"];
+const SERVER: [&str; 9] = ["listener", "memory", "catalogue", "node", "gateway", "http", "serve", "testing", "lib"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 6] = ["utils", "util", "helpers", "common", "types", "manager"];

@@ -5,6 +5,15 @@ use std::time::Duration;
 /// Most nodes a map can name over its life: the owner's index has 16 bits, and 0 stands for "nobody".
 pub const MAX_NODES: usize = 4096;
 
+/// Epochs end below this, since a slot's word has 48 bits for one; at a move a second that is nine million years.
+pub const EPOCHS: u64 = 1 << 48;
+
+/// Most groups of one program or one map; each that is used costs 256 KiB of tables.
+pub const MAX_GROUPS: usize = 256;
+
+/// Longest id of a node, in bytes: a host name has at most 253, and a port five.
+pub const MAX_NODE_ID: usize = 260;
+
 /// Largest request or reply, in bytes: 4 MiB holds any sane argument and keeps 10,000 of them from filling a node at once.
 pub const MAX_MESSAGE: usize = 4 << 20;
 

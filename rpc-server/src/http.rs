@@ -3,15 +3,12 @@
 mod answer;
 mod doorman;
 mod execute;
-mod memory;
 mod origin;
 mod rpc;
 mod status;
 
 use axum::Router;
 use axum::routing::{get, post};
-
-pub(crate) use memory::Memory;
 
 use crate::node::Node;
 

@@ -8,6 +8,7 @@
 //! - `gateway`: calls of clients that know no slot map
 //! - [`node`]: the node and its builder
 //! - `catalogue`: the services this program knows, by name
+//! - `memory`: what request bodies may take together
 //! - [`testing`]: whole clusters in one process, for users' tests and ours
 
 pub mod listener;
@@ -21,6 +22,8 @@ mod gateway;
 pub mod node;
 
 mod catalogue;
+
+mod memory;
 
 pub mod testing;
 

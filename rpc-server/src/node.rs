@@ -18,8 +18,8 @@ pub use builder::NodeBuilder;
 pub use problem::{Problem, StartError};
 
 use crate::catalogue::Catalogue;
-use crate::http::Memory;
 use crate::listener::{self, Limits};
+use crate::memory::Memory;
 
 const _: () = assert!(
     CLIENT_IDLE.as_secs() < listener::IDLE_TIME.as_secs(),

@@ -85,7 +85,7 @@ impl NodeBuilder {
     /// dropped.
     ///
     /// # Errors
-    /// A [`StartError`] as the source, or the listener's own.
+    /// A [`StartError`](crate::StartError) as the source, or the listener's own.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
         self.serve_with_shutdown(listener, std::future::pending()).await.map(drop)
     }
@@ -93,7 +93,7 @@ impl NodeBuilder {
     /// As [`serve`](Self::serve), until `shutdown` is ready.
     ///
     /// # Errors
-    /// A [`StartError`] as the source, or the listener's own.
+    /// A [`StartError`](crate::StartError) as the source, or the listener's own.
     pub async fn serve_with_shutdown(
         self,
         listener: TcpListener,

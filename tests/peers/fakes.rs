@@ -63,7 +63,7 @@ impl Fakes {
             // Of this test only, so that calls meant for another one's peers are told apart.
             cluster: format!("scripted by {} at {}", std::process::id(), self.peers[0].address),
             node: group.nodes[0].id.clone(),
-            coordinator: "fixed".to_owned(),
+            coordinator: "fake".to_owned(),
             groups: BTreeMap::from([("default".to_owned(), group)]),
             services: Vec::new(),
             counts: CountsView::default(),

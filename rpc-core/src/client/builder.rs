@@ -15,14 +15,12 @@ use crate::call::Caller;
 use crate::call::id::Session;
 use crate::cluster::view::is_dialable;
 use crate::error::{Kind, RpcError};
+use crate::limits::MAX_GROUPS;
 use crate::provider::here::{Here, Settings};
 use crate::route::balance::Balance;
 use crate::route::group::{Group, Groups};
 use crate::transport::http::{HttpSettings, HttpTransport};
 use crate::transport::peers::{Peers, Transport};
-
-/// Most groups that a program which is no node learns of: a bound on what a hostile view can make it keep.
-const MAX_GROUPS: usize = 256;
 
 /// A layer around the caller of a program's clients: see [`WhereverBuilder::layer`].
 pub type Layer = Box<dyn FnOnce(Arc<dyn Caller>) -> Arc<dyn Caller> + Send>;

@@ -76,7 +76,7 @@ impl Router {
                         // The first try may still be running under its id, which names one call.
                         call.id = self.0.session.next();
                     }
-                    Box::pin(refresh::ask_for_map(&self.0, call.deadline)).await;
+                    Box::pin(refresh::hint_for_map(&self.0, call.deadline)).await;
                     wait
                 }
                 Step::Spend(_) => return Err(error),

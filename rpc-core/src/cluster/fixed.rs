@@ -7,6 +7,9 @@ use super::view::{GroupView, SlotRange, is_dialable};
 use crate::node::{NodeId, NodeInfo};
 use crate::slot::Slot;
 
+/// What a node of a fixed cluster calls the way its membership is kept.
+pub const FIXED: &str = "fixed";
+
 /// The epoch of every slot of a fixed cluster: its owners never change.
 const FIXED_EPOCH: u64 = 1;
 

@@ -1,10 +1,10 @@
 //! The cluster as a node tells it to others: the body of `GET /wherever/cluster`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::MAX_NODES;
+use crate::limits::{EPOCHS, MAX_GROUPS, MAX_NODE_ID, MAX_NODES};
 use crate::node::{NodeId, NodeInfo};
 use crate::slot::Slot;
 
@@ -124,21 +124,31 @@ impl ClusterView {
         if self.format != VIEW_FORMAT {
             return Err(format!("the view has format {}, this program reads {VIEW_FORMAT}", self.format));
         }
-        for (name, group) in &self.groups {
-            if group.nodes.len() > MAX_NODES {
-                return Err(format!("group {name:?} has {} nodes, more than {MAX_NODES}", group.nodes.len()));
+        if self.groups.len() > MAX_GROUPS {
+            return Err(format!("the view has {} groups, more than {MAX_GROUPS}", self.groups.len()));
+        }
+        self.groups.iter().try_for_each(|(name, group)| self.check_group(name, group))
+    }
+
+    fn check_group(&self, name: &str, group: &GroupView) -> Result<(), String> {
+        if group.nodes.len() > MAX_NODES {
+            return Err(format!("group {name:?} has {} nodes, more than {MAX_NODES}", group.nodes.len()));
+        }
+        let is_sound = |id: &str| !id.is_empty() && id.len() <= MAX_NODE_ID && !id.chars().any(char::is_control);
+        let mut ids = HashSet::new();
+        for node in &group.nodes {
+            if !is_sound(node.id.as_str()) || !ids.insert(&node.id) {
+                return Err(format!("group {name:?} has a node whose id is unreadable or stands twice"));
             }
-            if let Some(node) = group.nodes.iter().find(|node| !is_dialable(&node.address)) {
+            if !is_dialable(&node.address) {
                 return Err(format!("node {} has the address {:?}, which is not host:port", node.id, node.address));
             }
-            let orderly = group.slots.windows(2).all(|pair| pair[0].last < pair[1].first);
-            let sound = group
-                .slots
-                .iter()
-                .all(|run| run.first <= run.last && run.node < group.nodes.len() && run.epoch < 1 << 48);
-            if !orderly || !sound {
-                return Err(format!("the slots of group {name:?} are out of order, overlap, or name unknown nodes"));
-            }
+        }
+        let orderly = group.slots.windows(2).all(|pair| pair[0].last < pair[1].first);
+        let sound =
+            group.slots.iter().all(|run| run.first <= run.last && run.node < group.nodes.len() && run.epoch < EPOCHS);
+        if !orderly || !sound {
+            return Err(format!("the slots of group {name:?} are out of order, overlap, or name unknown nodes"));
         }
         Ok(())
     }

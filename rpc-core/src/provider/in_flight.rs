@@ -20,7 +20,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 const MAX_EARLY: usize = 1024;
 
 /// Of them, most of one session: as many as it sends at once, and too few to push out those of all others.
-const MAX_EARLY_OF_SESSION: usize = crate::limits::MAX_CANCELS;
+const MAX_EARLY_OF_SESSION: usize = 64;
 
 /// How long an early cancellation is remembered: longer than any request stays in a socket's buffer on a live connection.
 const EARLY_LIFE: Duration = Duration::from_secs(10);

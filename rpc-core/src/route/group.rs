@@ -1,7 +1,7 @@
 //! A group: the nodes that share one slot map, and that map.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::cells::{Cells, Occupied};
 use super::map::{Ownership, SlotMap};
@@ -19,6 +19,9 @@ pub struct Group {
     members: RwLock<Vec<NodeInfo>>,
     // In a program that is no node, no slot ever opens.
     cells: Cells,
+    // Slots that a redirect patched, to be believed only until the next map; held for an insert or a removal.
+    redirected: Mutex<HashSet<Slot>>,
+    is_fixed: bool,
 }
 
 /// Where a slot is, as far as this process knows.
@@ -33,7 +36,21 @@ pub struct Owner {
 impl Group {
     /// A group about which nothing is known yet.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), map: SlotMap::new(), members: RwLock::default(), cells: Cells::new() }
+        Self {
+            name: name.to_owned(),
+            map: SlotMap::new(),
+            members: RwLock::default(),
+            cells: Cells::new(),
+            redirected: Mutex::default(),
+            is_fixed: false,
+        }
+    }
+
+    /// The same group on a node of a fixed cluster, whose owners never change, whatever a redirect claims.
+    #[must_use]
+    pub fn fixed(mut self) -> Self {
+        self.is_fixed = true;
+        self
     }
 
     /// The group's name.
@@ -71,25 +88,39 @@ impl Group {
         self.members.read().unwrap_or_else(PoisonError::into_inner).iter().find(|node| node.id == *id).cloned()
     }
 
-    /// Takes over the news in `view`: newer epochs only. With `here`, also opens this node's slots.
+    /// Takes over the news in `view`: newer epochs, and whatever it says of slots that a redirect had patched. With `here`, also
+    /// opens this node's slots.
     pub fn install(&self, view: &GroupView, here: Option<&NodeId>) {
         let indices = self.index_of(&view.nodes);
+        let redirected = std::mem::take(&mut *self.redirected.lock().unwrap_or_else(PoisonError::into_inner));
         for range in &view.slots {
             let (Some(&owner), Some(node)) = (indices.get(range.node), view.nodes.get(range.node)) else { continue };
-            for slot in Slot::all().filter(|slot| (range.first..=range.last).contains(slot)) {
-                let is_news = self.map.advance(slot, Ownership { owner, epoch: range.epoch });
-                if is_news && here == Some(&node.id) {
+            let next = Ownership { owner, epoch: range.epoch };
+            for slot in (range.first.get()..=range.last.get()).filter_map(Slot::new) {
+                if redirected.contains(&slot) {
+                    self.map.set(slot, next);
+                } else if self.map.advance(slot, next) && here == Some(&node.id) {
                     self.cells.open(slot);
                 }
             }
         }
     }
 
-    /// Patches the one slot that a redirect spoke of; false if that was no news or names a stranger.
+    /// Patches the one slot that a redirect spoke of; false if that was no news, names a stranger, or cannot be.
     pub fn follow(&self, slot: Slot, owner: &NodeId, epoch: u64) -> bool {
-        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        let index = members.iter().position(|node| node.id == *owner).and_then(|index| u16::try_from(index).ok());
-        index.is_some_and(|owner| self.map.advance(slot, Ownership { owner, epoch }))
+        if self.is_fixed {
+            return false;
+        }
+        let index = {
+            let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+            members.iter().position(|node| node.id == *owner).and_then(|index| u16::try_from(index).ok())
+        };
+        let is_news = index.is_some_and(|owner| self.map.advance(slot, Ownership { owner, epoch }));
+        if is_news {
+            // A redirect may lie: the next map, which a member tells of its own accord, overrules it.
+            self.redirected.lock().unwrap_or_else(PoisonError::into_inner).insert(slot);
+        }
+        is_news
     }
 
     /// The runs of slots that `node` owns.

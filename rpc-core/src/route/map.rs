@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::limits::EPOCHS;
 use crate::slot::Slot;
 
 const OWNER_BITS: u32 = 16;
@@ -41,10 +42,18 @@ impl SlotMap {
         Ownership::unpack(self.0[slot.index()].load(Ordering::Acquire))
     }
 
+    /// Takes `next` for `slot`, whatever is known.
+    pub fn set(&self, slot: Slot, next: Ownership) {
+        self.0[slot.index()].store(next.pack(), Ordering::Release);
+    }
+
     /// Takes `next` for `slot` if its epoch is newer than the one known; says whether it was.
     ///
     /// Late and doubled news are harmless: an older or equal epoch never replaces a newer one.
     pub fn advance(&self, slot: Slot, next: Ownership) -> bool {
+        if next.epoch >= EPOCHS {
+            return false;
+        }
         let word = &self.0[slot.index()];
         let newer = |known: u64| (known >> OWNER_BITS < next.epoch).then(|| next.pack());
         word.fetch_update(Ordering::AcqRel, Ordering::Acquire, newer).is_ok()
@@ -77,5 +86,6 @@ mod tests {
         assert_eq!(map.get(slot), Some(Ownership { owner: 0, epoch: 2 }));
         assert!(map.advance(slot, Ownership { owner: 1, epoch: 3 }));
         assert_eq!((map.count(0), map.count(1)), (0, 1));
+        assert!(!map.advance(slot, Ownership { owner: 0, epoch: EPOCHS }), "an epoch that no word can hold");
     }
 }

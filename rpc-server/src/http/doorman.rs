@@ -8,6 +8,7 @@ use ::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::listener::Arrival;
+use crate::memory::Unread;
 use crate::node::Node;
 
 /// A request that is turned away before it is read.
@@ -18,6 +19,14 @@ pub(super) struct TurnedAway {
 }
 
 impl TurnedAway {
+    pub(super) fn unread(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Self::too_large(),
+            Unread::BrokenOff => Self::unreadable(),
+            Unread::NoMemory => Self::no_memory(),
+        }
+    }
+
     pub(super) fn too_large() -> Self {
         Self {
             status: StatusCode::PAYLOAD_TOO_LARGE,

@@ -18,8 +18,9 @@ use tokio::time::timeout_at;
 
 use super::doorman::{TurnedAway, check_body, check_origin};
 use super::origin::{self, Origin};
-use super::{answer, execute, memory};
+use super::{answer, execute};
 use crate::listener::Arrival;
+use crate::memory;
 use crate::node::Node;
 
 /// Serves one body: a request or a batch of them.
@@ -53,7 +54,7 @@ async fn read(parts: &Parts, body: Body, node: &Node) -> Result<Bytes, TurnedAwa
     check_origin(parts, node)?;
     let limit = node.max_message() + limits::ENVELOPE_ROOM;
     check_body(&parts.headers, limit)?;
-    memory::read(body, limit, node.body_memory()).await
+    memory::read(body, limit, node.body_memory()).await.map_err(TurnedAway::unread)
 }
 
 async fn serve(node: &Node, origin: Result<Origin, RpcError>, body: &Bytes) -> Response {

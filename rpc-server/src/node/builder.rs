@@ -11,6 +11,7 @@ use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
 use rpc_core::inject::Values;
 use rpc_core::limits;
+use rpc_core::limits::MAX_GROUPS;
 use rpc_core::provider::here::Settings;
 use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
@@ -20,11 +21,8 @@ use super::problem::{Problem, StartError};
 use super::providers::Providers;
 use super::{Doorman, Node, Parts};
 use crate::catalogue::{Catalogue, Doubled};
-use crate::http::Memory;
 use crate::listener::Limits;
-
-/// Most groups of one program; each costs 256 KiB of tables.
-const MAX_GROUPS: usize = 256;
+use crate::memory::Memory;
 
 /// Collects what a node is to be. Nothing is checked before [`build`](Self::build).
 #[must_use = "a builder does nothing before `build` or `serve`"]
@@ -256,7 +254,7 @@ fn groups(fixed: &FixedNodes, address: &str) -> Arc<Groups> {
     let slots = fixed.slots();
     let here = NodeId::new(address);
     Arc::new(Groups::new(MAX_GROUPS, move |name| {
-        let group = Group::new(name);
+        let group = Group::new(name).fixed();
         group.install(&slots, Some(&here));
         group
     }))

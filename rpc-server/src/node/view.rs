@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rpc_core::cluster::fixed::FIXED;
 use rpc_core::cluster::view::{ClusterView, MethodView, ServiceView, VIEW_FORMAT};
 use rpc_core::service::{MethodDescriptor, ServiceDescriptor};
 
@@ -20,7 +21,7 @@ impl Node {
             format: VIEW_FORMAT,
             cluster: self.cluster_id().to_owned(),
             node: self.id().clone(),
-            coordinator: "fixed".to_owned(),
+            coordinator: FIXED.to_owned(),
             groups,
             services: services.into_iter().map(|service| self.service(service)).collect(),
             counts: self.wherever().counted(),

@@ -7,7 +7,16 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::doorman::TurnedAway;
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is larger than a message may be.
+    TooLarge,
+    /// It broke off, or came too slowly.
+    BrokenOff,
+    /// All bodies together take as much memory as they may.
+    NoMemory,
+}
 
 /// The bytes that all bodies of a node may hold together.
 #[derive(Debug)]
@@ -36,12 +45,12 @@ struct Share {
 }
 
 impl Share {
-    fn grow(&mut self, bytes: usize) -> Result<(), TurnedAway> {
+    fn grow(&mut self, bytes: usize) -> Result<(), Unread> {
         // Taken first, so that Drop gives it back also when it was too much.
         self.bytes += bytes;
         let before = self.memory.taken.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.memory.limit {
-            return Err(TurnedAway::no_memory());
+            return Err(Unread::NoMemory);
         }
         Ok(())
     }
@@ -68,11 +77,11 @@ impl AsRef<[u8]> for Counted {
 /// Reads a body of at most `limit` bytes. Bytes are counted as they come, not as they are announced: announcing is free.
 ///
 /// # Errors
-/// A body that is too large, breaks off, or finds no memory left.
+/// [`Unread`] for a body that is too large, breaks off, or finds no memory left.
 ///
 /// # Cancel safety
 /// Dropping the future gives the memory back.
-pub(super) async fn read(body: Body, limit: usize, memory: &Arc<Memory>) -> Result<Bytes, TurnedAway> {
+pub(crate) async fn read(body: Body, limit: usize, memory: &Arc<Memory>) -> Result<Bytes, Unread> {
     let mut share = Share { memory: memory.clone(), bytes: 0 };
     let mut body = Limited::new(body, limit);
     let mut whole = Whole::One(Bytes::new());
@@ -84,8 +93,8 @@ pub(super) async fn read(body: Body, limit: usize, memory: &Arc<Memory>) -> Resu
                 share.grow(data.len())?;
                 whole = whole.and(data);
             }
-            Err(error) if error.is::<LengthLimitError>() => return Err(TurnedAway::too_large()),
-            Err(_) => return Err(TurnedAway::unreadable()),
+            Err(error) if error.is::<LengthLimitError>() => return Err(Unread::TooLarge),
+            Err(_) => return Err(Unread::BrokenOff),
         }
     }
     Ok(Bytes::from_owner(Counted { body: whole.into_bytes(), _share: share }))
