@@ -42,20 +42,60 @@ impl Transport for FailingNetwork {
     }
 
     fn view<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<ClusterView, RpcError>> {
-        let node = NodeInfo { id: NodeId::from(address), address: address.to_owned(), weight: 1 };
-        let (first, last) = (Slot::new(0).unwrap(), Slot::new(16383).unwrap());
-        let group = GroupView { nodes: vec![node.clone()], slots: vec![SlotRange { first, last, node: 0, epoch: 1 }] };
-        let view = ClusterView {
-            format: VIEW_FORMAT,
-            cluster: "one".into(),
-            node: node.id,
-            coordinator: "test".into(),
-            groups: BTreeMap::from([("default".into(), group)]),
-            services: Vec::new(),
-            counts: CountsView::default(),
-        };
+        let view = view_of(vec![NodeInfo { id: NodeId::from(address), address: address.to_owned(), weight: 1 }]);
         Box::pin(async move { Ok(view) })
     }
+}
+
+/// The view of a cluster in which the first of `nodes` owns everything.
+fn view_of(nodes: Vec<NodeInfo>) -> ClusterView {
+    let (first, last) = (Slot::new(0).unwrap(), Slot::new(16383).unwrap());
+    let node = nodes[0].id.clone();
+    let group = GroupView { nodes, slots: vec![SlotRange { first, last, node: 0, epoch: 1 }] };
+    ClusterView {
+        format: VIEW_FORMAT,
+        cluster: "one".into(),
+        node,
+        coordinator: "test".into(),
+        groups: BTreeMap::from([("default".into(), group)]),
+        services: Vec::new(),
+        counts: CountsView::default(),
+    }
+}
+
+/// A network of two nodes, of which one refuses every call and the other never answers.
+struct HalfSilent;
+
+struct Silent;
+
+impl Caller for Silent {
+    fn call(&self, _call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Transport for HalfSilent {
+    fn caller(&self, node: &NodeInfo) -> Arc<dyn Caller> {
+        if node.id.as_str() == "silent" {
+            return Arc::new(Silent);
+        }
+        let refusal = RpcError::new(Kind::UnknownService, "refused");
+        Arc::new(FailingPeer(Arc::new(Failing { errors: Mutex::new(vec![refusal]), asked: Mutex::default() })))
+    }
+
+    fn view<'a>(&'a self, _address: &'a str) -> BoxFuture<'a, Result<ClusterView, RpcError>> {
+        let node = |id: &str, port: u16| NodeInfo { id: id.into(), address: format!("127.0.0.1:{port}"), weight: 1 };
+        let view = view_of(vec![node("refusing", 1), node("silent", 2)]);
+        Box::pin(async move { Ok(view) })
+    }
+}
+
+#[tokio::test]
+async fn a_read_of_all_nodes_that_ends_early_may_be_running_on_the_others() {
+    let builder = WhereverBuilder::connecting(["127.0.0.1:1"]).unwrap().transport(Arc::new(HalfSilent));
+    let client: ProbeClient = builder.build().unwrap().client();
+    let Err(ProbeError::Rpc(error)) = client.total().await else { panic!("a node refuses") };
+    assert_eq!((error.kind(), error.executed()), (Kind::UnknownService, Executed::Maybe));
 }
 
 fn failing(errors: Vec<RpcError>) -> (Wherever, Arc<Failing>) {

@@ -94,10 +94,13 @@ async fn ask(caller: &dyn Caller, shared: &Arc<Shared>, call: &Call, partial: Pa
     let mut replies = Replies::new();
     while let Some((node, reply)) = asked.next().await {
         let is_failure = !matches!(reply, Ok(Reply { outcome: Outcome::Value(_), .. }));
-        replies.push((node, reply));
         if is_failure && ends_early {
+            // Those that have not answered yet may be running it.
+            let unheard = if asked.is_empty() { Executed::No } else { Executed::Maybe };
+            replies.push((node, reply.map_err(|error| error.at_least(unheard))));
             break;
         }
+        replies.push((node, reply));
     }
     // In the order of the nodes, whichever answered first.
     replies.sort_by(|(a, _), (b, _)| a.cmp(b));

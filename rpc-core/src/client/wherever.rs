@@ -105,7 +105,7 @@ impl Wherever {
 
     /// Whether a call of a method that any node can run stays here if it can.
     pub(crate) fn prefers_here(&self, method: &MethodDescriptor) -> bool {
-        matches!(method.routing, Routing::Any(Balancing::PreferHere) | Routing::Here | Routing::Key)
+        matches!(method.routing, Routing::Any(Balancing::PreferHere))
     }
 }
 

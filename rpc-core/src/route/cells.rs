@@ -43,11 +43,6 @@ impl Cells {
         if before & OPEN == 0 { Err(Closed) } else { Ok(occupied) }
     }
 
-    /// Whether this node serves `slot` at this moment.
-    pub fn is_open(&self, slot: Slot) -> bool {
-        self.0[slot.index()].load(Ordering::Acquire) & OPEN != 0
-    }
-
     /// How many calls are inside `slot`.
     pub fn inside(&self, slot: Slot) -> u64 {
         self.0[slot.index()].load(Ordering::Acquire) & COUNT
