@@ -9,8 +9,9 @@ use std::process::Command;
 const MOST_LINES: usize = 400;
 
 /// The modules of `rpc-core`, from the bottom up. A file uses what stands before its own module, and its own module.
-const CORE: [&str; 16] = [
+const CORE: [&str; 19] = [
     "limits",
+    "clock",
     "slot",
     "node",
     "error",
@@ -19,6 +20,8 @@ const CORE: [&str; 16] = [
     "call",
     "merge",
     "cluster",
+    "coordinator",
+    "state",
     "route",
     "transport",
     "provider",

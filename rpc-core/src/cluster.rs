@@ -2,4 +2,6 @@
 
 pub mod assign;
 pub mod fixed;
+pub mod hand_over;
+pub mod records;
 pub mod view;

@@ -6,11 +6,13 @@
 //! - [`inject`]: structs built from a node; providers found at link time
 //! - [`client`]: what generated clients share: near or far, retries, redirects
 //! - [`route`]: key → slot → owner; slot cells; balancing policies
-//! - [`cluster`]: the fixed list of nodes, the assignment of slots, the view that a node tells
+//! - [`cluster`]: the fixed list of nodes, the assignment of slots, the records of a live cluster, the view that a node tells
+//! - [`coordinator`]: where those records are kept
+//! - [`state`]: what a provider keeps slot by slot, and how it moves
 //! - [`transport`]: peers, their budgets, and the HTTP connection to them
 //! - [`codec`]: JSON-RPC envelopes, arguments, finite numbers
 //! - [`provider`]: the node's side: registry, dispatch, guarded running
-//! - [`call`], [`merge`], [`error`], [`node`], [`slot`], [`limits`]: the words that all of these speak
+//! - [`call`], [`merge`], [`clock`], [`error`], [`node`], [`slot`], [`limits`]: the words that all of these speak
 
 pub mod service;
 
@@ -21,6 +23,7 @@ pub mod client;
 pub mod route;
 
 pub mod cluster;
+pub mod coordinator;
 
 pub mod transport;
 
@@ -28,7 +31,10 @@ pub mod codec;
 
 pub mod provider;
 
+pub mod state;
+
 pub mod call;
+pub mod clock;
 pub mod error;
 pub mod limits;
 pub mod merge;

@@ -1,0 +1,427 @@
+//! What nodes write into the coordinator: the keys, and the records under them.
+//!
+//! | key | written by | with lease |
+//! |---|---|---|
+//! | `meta` | the first node | |
+//! | `node/<id>` | the node: liveness and what it provides | yes |
+//! | `beat/<id>` | the node: its claim to authority | |
+//! | `fence/<incarnation>` | the controller, or the node itself when it leaves: never again authority | |
+//! | `weight/<id>`, `drain/<id>` | an operator | |
+//! | `map/<group>/<bucket>` | the controller; the target of a move; a node that has loaded | |
+//! | `mig/<group>/<id>` | the controller; the target of a move; whoever aborts | |
+//! | `ctl/leader` | the controller | yes |
+//!
+//! Records come from outside: whatever cannot be read, is too large or contradicts its key is reported and passed over, never
+//! acted upon.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::EPOCHS;
+use crate::node::NodeId;
+use crate::slot::Slot;
+
+/// Version of the records' shape; a node refuses to take part in a cluster of a later one.
+pub const FORMAT: u32 = 1;
+
+/// Slots in one bucket of a map: a bucket stays far below what a coordinator takes as one value, and a whole map is few enough
+/// keys for one transaction.
+pub const BUCKET_SLOTS: u16 = 256;
+
+/// Buckets in one map.
+pub const BUCKETS: u16 = Slot::COUNT / BUCKET_SLOTS;
+
+/// Largest record that is read, in bytes: a bucket whose every slot has another owner takes about 40 KiB.
+pub const MAX_RECORD: usize = 128 << 10;
+
+/// The key of the cluster's own record.
+pub const META: &str = "meta";
+/// The key of the controller's record.
+pub const LEADER: &str = "ctl/leader";
+/// Prefix of the records of nodes.
+pub const NODES: &str = "node/";
+/// Prefix of the beats.
+pub const BEATS: &str = "beat/";
+/// Prefix of the fences.
+pub const FENCES: &str = "fence/";
+/// Prefix of the maps.
+pub const MAPS: &str = "map/";
+/// Prefix of the moves.
+pub const MOVES: &str = "mig/";
+/// Prefix of the operators' weights.
+pub const WEIGHTS: &str = "weight/";
+/// Prefix of the operators' drains.
+pub const DRAINS: &str = "drain/";
+
+/// One process start of a node: a random number. Authority, ownership and fences belong to an incarnation, not to a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Incarnation(pub u64);
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for Incarnation {
+    type Err = BadRecord;
+
+    fn from_str(text: &str) -> Result<Self, BadRecord> {
+        let is_hex = text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| is_hex);
+        number.map(Self).ok_or_else(|| BadRecord("an incarnation is sixteen hexadecimal digits".to_owned()))
+    }
+}
+
+impl Serialize for Incarnation {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Incarnation {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A record that cannot be acted upon, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadRecord(pub String);
+
+/// `meta`: what cluster this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The cluster's id, random.
+    pub cluster: String,
+}
+
+/// `node/<id>`: a node that is there. Says nothing about its right to execute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    /// Its name.
+    pub id: NodeId,
+    /// This start of it.
+    pub incarnation: Incarnation,
+    /// `host:port` to dial.
+    pub address: String,
+    /// Its share of the slots, relative to the others; an operator's weight goes before it.
+    pub weight: u32,
+    /// Where it stands: nodes of one zone fail together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The program's build, empty if unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build: String,
+    /// The groups whose services it provides.
+    pub groups: Vec<String>,
+    /// Whether it takes slots.
+    pub state: NodeState,
+}
+
+/// What a node wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// It takes slots.
+    Serving,
+    /// It is on its way out: its slots are to be moved away.
+    Leaving,
+}
+
+/// `beat/<id>`: the node claimed authority, for the how-manieth time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// Who.
+    pub incarnation: Incarnation,
+    /// Counts the claims of this incarnation, from 1.
+    pub beat: u64,
+}
+
+/// `fence/<incarnation>`: this incarnation has no authority any more, and never gets it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fence {
+    /// The node's name.
+    pub node: NodeId,
+    /// Why, for people.
+    pub reason: FenceReason,
+}
+
+/// Why an incarnation was fenced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FenceReason {
+    /// It was not heard of for too long.
+    Lost,
+    /// It left by itself, with nothing of its own running any more.
+    Left,
+    /// An operator said so.
+    Operator,
+}
+
+/// `ctl/leader`: who plans. The revision that wrote it is the term, compared in everything the controller writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leader {
+    /// The node.
+    pub node: NodeId,
+    /// This start of it.
+    pub incarnation: Incarnation,
+}
+
+/// `map/<group>/<bucket>`: who owns the 256 slots of the bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Runs of slots alike, ascending; slots without an owner are in none.
+    pub runs: Vec<Run>,
+}
+
+/// A run of slots with one owner, epoch and state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// First slot.
+    pub first: Slot,
+    /// Last slot, which belongs to the run.
+    pub last: Slot,
+    /// The owner and how the slots stand.
+    #[serde(flatten)]
+    pub holding: Holding,
+}
+
+/// Who owns a slot, and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The owner's name.
+    pub node: NodeId,
+    /// The owner's start: another start of the same node owns nothing of it.
+    pub incarnation: Incarnation,
+    /// Grows with each change of owner.
+    pub epoch: u64,
+    /// How the slot stands.
+    #[serde(flatten)]
+    pub state: Standing,
+}
+
+/// How a slot stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Standing {
+    /// Served by its owner.
+    Stable,
+    /// Served by its owner, and about to be handed over by this move.
+    Moving {
+        /// The move's id.
+        mig: String,
+    },
+    /// Its owner is new, and must load it before it serves.
+    Recovering {
+        /// The owner before, if there was one: whose state may be lost.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<NodeId>,
+    },
+}
+
+/// `mig/<group>/<id>`: a planned move of slots of one bucket from one node to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The slots, ascending, all of one bucket.
+    pub slots: Vec<Slot>,
+    /// Whose they are.
+    pub from: Party,
+    /// Whose they shall be.
+    pub to: Party,
+    /// How far it is.
+    pub phase: Phase,
+}
+
+/// One side of a move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// The node's name.
+    pub node: NodeId,
+    /// This start of it.
+    pub incarnation: Incarnation,
+}
+
+/// How far a move is. Only `Copy` can be committed or aborted, and each transition is a compare-and-set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The target copies; the source serves, or has sealed.
+    Copy,
+    /// The target owns the slots, one epoch later. The source keeps its sealed copy.
+    Committed,
+    /// The target serves: the source may drop its copy.
+    Active,
+    /// Nothing has changed owner. A source that had sealed opens again, after reading this.
+    Aborted,
+}
+
+/// The key of a node's record.
+pub fn node_key(id: &NodeId) -> String {
+    format!("{NODES}{id}")
+}
+
+/// The key of a node's beats.
+pub fn beat_key(id: &NodeId) -> String {
+    format!("{BEATS}{id}")
+}
+
+/// The key of a fence.
+pub fn fence_key(incarnation: Incarnation) -> String {
+    format!("{FENCES}{incarnation}")
+}
+
+/// The key of a bucket.
+pub fn bucket_key(group: &str, bucket: u16) -> String {
+    format!("{MAPS}{group}/{bucket:02x}")
+}
+
+/// The key of a move.
+pub fn move_key(group: &str, id: &str) -> String {
+    format!("{MOVES}{group}/{id}")
+}
+
+/// The bucket of a slot.
+pub fn bucket_of(slot: Slot) -> u16 {
+    slot.get() / BUCKET_SLOTS
+}
+
+/// A record as it is written.
+pub fn write<T: Serialize>(record: &T) -> Bytes {
+    // Records hold text, numbers and lists only, which always encode.
+    serde_json::to_vec(record).unwrap_or_default().into()
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// [`BadRecord`] when it is too large or not of this shape.
+pub fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, BadRecord> {
+    if value.len() > MAX_RECORD {
+        return Err(BadRecord(format!("the record has {} bytes, more than {MAX_RECORD}", value.len())));
+    }
+    serde_json::from_slice(value).map_err(|error| BadRecord(format!("the record cannot be read: {error}")))
+}
+
+impl Bucket {
+    /// Who holds `slot`.
+    pub fn holding(&self, slot: Slot) -> Option<&Holding> {
+        self.runs.iter().find(|run| run.first <= slot && slot <= run.last).map(|run| &run.holding)
+    }
+
+    /// Every slot of the bucket that has an owner.
+    pub fn slots(&self) -> impl Iterator<Item = (Slot, &Holding)> {
+        let of_run = |run: &Run| (run.first.get()..=run.last.get()).filter_map(Slot::new);
+        self.runs.iter().flat_map(move |run| of_run(run).map(|slot| (slot, &run.holding)))
+    }
+
+    /// A bucket of these holdings, given in ascending order of slots.
+    pub fn of(holdings: impl IntoIterator<Item = (Slot, Holding)>) -> Self {
+        let mut runs: Vec<Run> = Vec::new();
+        for (slot, holding) in holdings {
+            match runs.last_mut() {
+                Some(run) if run.last.get() + 1 == slot.get() && run.holding == holding => run.last = slot,
+                _ => runs.push(Run { first: slot, last: slot, holding }),
+            }
+        }
+        Self { runs }
+    }
+
+    /// The same bucket with `change` applied to these slots; what becomes `None` has no owner any more.
+    #[must_use]
+    pub fn with(&self, slots: &[Slot], change: impl Fn(Slot, Option<&Holding>) -> Option<Holding>) -> Self {
+        let mut holdings: std::collections::BTreeMap<Slot, Holding> =
+            self.slots().map(|(slot, holding)| (slot, holding.clone())).collect();
+        for &slot in slots {
+            match change(slot, self.holding(slot)) {
+                Some(next) => holdings.insert(slot, next),
+                None => holdings.remove(&slot),
+            };
+        }
+        Self::of(holdings)
+    }
+
+    /// Checks what another process wrote under the key of bucket `number`.
+    ///
+    /// # Errors
+    /// [`BadRecord`] when runs are out of order, overlap, leave the bucket, or have an epoch that no word can hold.
+    pub fn check(&self, number: u16) -> Result<(), BadRecord> {
+        let bad = |why: &str| Err(BadRecord(format!("bucket {number:02x} {why}")));
+        if self.runs.windows(2).any(|pair| pair[0].last >= pair[1].first) {
+            return bad("has runs that are out of order or overlap");
+        }
+        for run in &self.runs {
+            if run.first > run.last || bucket_of(run.first) != number || bucket_of(run.last) != number {
+                return bad("has a run of slots that are not its own");
+            }
+            if run.holding.epoch == 0 || run.holding.epoch >= EPOCHS {
+                return bad("has an epoch that no slot can have");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holding(node: &str, epoch: u64) -> Holding {
+        Holding { node: node.into(), incarnation: Incarnation(7), epoch, state: Standing::Stable }
+    }
+
+    fn slot(number: u16) -> Slot {
+        Slot::new(number).expect("a slot")
+    }
+
+    #[test]
+    fn a_bucket_reads_back_as_it_was_written() {
+        let moving = Holding { state: Standing::Moving { mig: "1".into() }, ..holding("a", 3) };
+        let bucket = Bucket::of([(slot(0), holding("a", 1)), (slot(1), holding("a", 1)), (slot(9), moving)]);
+        assert_eq!(bucket.runs.len(), 2);
+        let back: Bucket = read(&write(&bucket)).expect("reads back");
+        assert_eq!(back, bucket);
+        back.check(0).expect("sound");
+    }
+
+    #[test]
+    fn a_change_of_some_slots_leaves_the_others() {
+        let bucket = Bucket::of((0..256).map(|n| (slot(n), holding("a", 1))));
+        let next = bucket.with(&[slot(3), slot(4)], |_, _| Some(holding("b", 2)));
+        assert_eq!(next.runs.len(), 3);
+        assert_eq!(next.holding(slot(4)), Some(&holding("b", 2)));
+        assert_eq!(next.holding(slot(5)), Some(&holding("a", 1)));
+    }
+
+    #[test]
+    fn a_bucket_with_foreign_or_overlapping_slots_is_refused() {
+        for runs in [vec![(0, 9), (5, 12)], vec![(300, 301)], vec![(9, 3)]] {
+            let run = |(first, last)| Run { first: slot(first), last: slot(last), holding: holding("a", 1) };
+            assert!(Bucket { runs: runs.into_iter().map(run).collect() }.check(0).is_err());
+        }
+        assert!(Bucket::of([(slot(0), holding("a", 0))]).check(0).is_err());
+    }
+
+    #[test]
+    fn a_bucket_of_256_owners_stays_below_the_bound() {
+        let name = "n".repeat(crate::limits::MAX_NODE_ID / 4);
+        let bucket = Bucket::of((0..256).map(|n| (slot(n), holding(&format!("{name}{n}"), EPOCHS - 1))));
+        assert!(write(&bucket).len() < MAX_RECORD, "{}", write(&bucket).len());
+    }
+
+    #[test]
+    fn garbage_is_no_record() {
+        for bad in ["", "null", "[]", "{\"runs\":7}", "{\"runs\":[{\"first\":99999}]}"] {
+            assert!(read::<Bucket>(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(read::<Bucket>(&vec![b' '; MAX_RECORD + 1]).is_err());
+        assert!("00C0ffee00c0ffee".parse::<Incarnation>().is_err());
+    }
+}

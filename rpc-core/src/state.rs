@@ -1,0 +1,89 @@
+//! State that follows its slot: what a provider keeps for the slots of its node, and how it goes along when a slot moves.
+
+use bytes::Bytes;
+
+use crate::slot::Slot;
+
+/// State of a provider, kept slot by slot. `Slots` is one; a provider with a store of its own implements it itself.
+///
+/// A slot is in at most one copy at a time. No method is called for a slot while another call for the same slot is going on, but
+/// calls for different slots come at the same time, and the provider's own methods run at any time.
+///
+/// What these methods do must be short: they run between calls. A chunk is bounded for that reason.
+pub trait SlotState: Send + Sync + 'static {
+    /// Starts to keep track of changes to `slot`, so that [`pull`](Self::pull) gives first everything there is, then what changed.
+    fn begin_copy(&self, slot: Slot) -> Result<(), StateError>;
+
+    /// The next piece of the copy, of about `max_bytes`: a snapshot in pieces, then what has changed since. A later piece may hold
+    /// a key again, and then holds its later value.
+    fn pull(&self, slot: Slot, max_bytes: usize) -> Result<Pulled, StateError>;
+
+    /// Stops to keep track of changes: the copy is over, or was given up.
+    fn end_copy(&self, slot: Slot);
+
+    /// How many entries `slot` has, to compare both ends of a copy.
+    fn entries(&self, slot: Slot) -> u64;
+
+    /// Takes a piece of a copy of another node's `slot`, beside whatever is served here, and never in its place.
+    fn stage(&self, slot: Slot, piece: &[u8]) -> Result<(), StateError>;
+
+    /// How many entries were staged for `slot`.
+    fn staged(&self, slot: Slot) -> u64;
+
+    /// Throws away what was staged for `slot`.
+    fn discard(&self, slot: Slot);
+
+    /// This node owns `slot` from now on, in this epoch.
+    fn open(&self, slot: Slot, epoch: u64, content: Content) -> Result<(), StateError>;
+
+    /// This node does not serve `slot` any more. What it holds stays until [`forget`](Self::forget), to recover from, but takes no
+    /// change: a provider's poll that ends too late must find it closed.
+    fn close(&self, slot: Slot);
+
+    /// Drops what is held of `slot`.
+    fn forget(&self, slot: Slot);
+}
+
+/// A piece of a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulled {
+    /// The piece, in a form that [`SlotState::stage`] of the same type and version reads; empty if there is nothing new.
+    pub piece: Bytes,
+    /// About how many entries are still to be pulled, as of now.
+    pub pending: u64,
+}
+
+/// What a slot begins with at a new owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// With nothing: nobody had it before, or what it held is lost.
+    Empty,
+    /// With what was staged.
+    Staged,
+    /// With what this node still holds of it.
+    Kept,
+}
+
+/// Why state cannot be copied or opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// A piece cannot be read: it was written by another version, or was damaged.
+    #[error("a piece of slot {slot} of {state} cannot be read: {why}")]
+    Unreadable {
+        /// Whose state.
+        state: String,
+        /// Which slot.
+        slot: Slot,
+        /// Why.
+        why: String,
+    },
+    /// The store behind it failed.
+    #[error("the state {state} failed: {why}")]
+    Store {
+        /// Whose state.
+        state: String,
+        /// Why.
+        why: String,
+    },
+}
