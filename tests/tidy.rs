@@ -32,7 +32,7 @@ const CORE: [&str; 19] = [
 ];
 
 /// The modules of `rpc-server`, from the bottom up.
-const SERVER: [&str; 9] = ["listener", "memory", "catalogue", "node", "gateway", "http", "serve", "testing", "lib"];
+const SERVER: [&str; 10] = ["listener", "memory", "catalogue", "cluster", "node", "gateway", "http", "serve", "testing", "lib"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 6] = ["utils", "util", "helpers", "common", "types", "manager"];

@@ -4,4 +4,5 @@ pub mod assign;
 pub mod fixed;
 pub mod hand_over;
 pub mod records;
+pub mod request;
 pub mod view;

@@ -2,6 +2,7 @@
 
 mod body;
 mod cancel;
+mod hand_over;
 mod reply;
 
 use std::sync::{Arc, OnceLock};
@@ -14,6 +15,7 @@ use reqwest::{Client, Method, Request, Response, Url};
 use self::cancel::{Cancels, TakeBack};
 use super::headers;
 use crate::call::{Call, Caller, Reply};
+use crate::cluster::hand_over::{Answer, Question};
 use crate::cluster::view::ClusterView;
 use crate::codec::envelope;
 use crate::error::{Executed, Kind, RpcError};
@@ -105,6 +107,10 @@ impl Transport for HttpTransport {
             view.check().map_err(not_a_node)?;
             Ok(view)
         })
+    }
+
+    fn ask<'a>(&'a self, address: &'a str, question: &'a Question) -> BoxFuture<'a, Result<Answer, RpcError>> {
+        Box::pin(hand_over::ask(&self.client, address, question))
     }
 }
 

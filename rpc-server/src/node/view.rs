@@ -22,6 +22,7 @@ impl Node {
             cluster: self.cluster_id().to_owned(),
             node: self.id().clone(),
             coordinator: FIXED.to_owned(),
+            live: None,
             groups,
             services: services.into_iter().map(|service| self.service(service)).collect(),
             counts: self.wherever().counted(),
