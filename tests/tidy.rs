@@ -32,7 +32,8 @@ const CORE: [&str; 19] = [
 ];
 
 /// The modules of `rpc-server`, from the bottom up.
-const SERVER: [&str; 10] = ["listener", "memory", "catalogue", "cluster", "node", "gateway", "http", "serve", "testing", "lib"];
+const SERVER: [&str; 11] =
+    ["coordinator", "listener", "memory", "catalogue", "cluster", "node", "gateway", "http", "serve", "testing", "lib"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 6] = ["utils", "util", "helpers", "common", "types", "manager"];
@@ -140,6 +141,7 @@ fn used_modules(text: &str) -> impl Iterator<Item = &str> {
 fn frameworks_are_named_only_where_they_belong() {
     let mut problems = Vec::new();
     for (word, home) in [
+        ("etcd_client::", "rpc-etcd/src/"),
         ("reqwest::", "rpc-core/src/transport/http"),
         ("axum::", "rpc-server/src/"),
         ("hyper::", "rpc-server/src/listener"),

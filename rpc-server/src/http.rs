@@ -1,6 +1,7 @@
 //! The routes of a node.
 
 mod answer;
+pub mod coordinator;
 mod doorman;
 mod execute;
 mod origin;

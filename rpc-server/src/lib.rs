@@ -9,13 +9,14 @@
 //! - [`node`]: the node and its builder
 //! - `catalogue`: the services this program knows, by name
 //! - `memory`: what request bodies may take together
+//! - [`coordinator`]: the disk under a coordinator that a seed node holds
 //! - [`testing`]: whole clusters in one process, for users' tests and ours
 
 pub mod listener;
 
 mod serve;
 
-mod http;
+pub mod http;
 
 mod gateway;
 
@@ -24,6 +25,8 @@ pub mod node;
 mod catalogue;
 
 mod memory;
+
+pub mod coordinator;
 
 pub mod testing;
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod cancel;
+pub mod coordinator;
 mod hand_over;
 mod reply;
 
@@ -62,20 +63,25 @@ impl HttpTransport {
     /// # Errors
     /// [`Kind::Internal`] when the operating system refuses what the client needs.
     pub fn new(settings: &HttpSettings, cluster: Arc<OnceLock<String>>) -> Result<Self, RpcError> {
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .tcp_nodelay(true)
-            .connect_timeout(settings.connect_timeout)
-            .pool_idle_timeout(settings.idle)
-            .pool_max_idle_per_host(settings.idle_per_peer)
-            .referer(false)
-            .build()
-            .map_err(|error| RpcError::new(Kind::Internal, "the HTTP client cannot be set up").with_source(error))?;
+        let client = client(settings)?;
         Ok(Self { client, cluster, max_reply: settings.max_message + limits::ENVELOPE_ROOM })
     }
+}
+
+/// The client of all connections: it follows nothing, asks nobody else, and tries nothing twice by itself.
+fn client(settings: &HttpSettings) -> Result<Client, RpcError> {
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .tcp_nodelay(true)
+        .connect_timeout(settings.connect_timeout)
+        .pool_idle_timeout(settings.idle)
+        .pool_max_idle_per_host(settings.idle_per_peer)
+        .referer(false)
+        .build()
+        .map_err(|error| RpcError::new(Kind::Internal, "the HTTP client cannot be set up").with_source(error))
 }
 
 impl Transport for HttpTransport {
