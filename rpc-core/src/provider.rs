@@ -1,5 +1,6 @@
 //! The provider's side of a call: who provides what on this node, and how a provider is run.
 
+pub mod authority;
 pub mod guarded;
 pub mod here;
 pub mod in_flight;

@@ -6,6 +6,8 @@ pub mod map;
 
 pub mod cells;
 
+mod park;
+
 pub mod group;
 
 pub mod balance;

@@ -12,7 +12,8 @@ use crate::call::context::ContextBuilder;
 use crate::call::deadline::DEFAULT_DEADLINE;
 use crate::call::{Context, Deadline, Path};
 use crate::error::{Kind, RpcError};
-use crate::provider::guarded::{Authority, Guarded, joined};
+use crate::provider::authority::Authority;
+use crate::provider::guarded::{Guarded, joined};
 use crate::provider::here::Here;
 use crate::provider::verdict::ran;
 use crate::route::cells::Occupied;
@@ -91,7 +92,7 @@ impl<'a, S: ?Sized> Near<'a, S> {
         let here = self.place.as_ref().map(|place| place.here.clone());
         let occupied = self.place.as_mut().and_then(|place| {
             let occupied = place.occupied.take()?;
-            Some(occupied.into_owned(place.group.clone(), place.slot?))
+            Some(occupied.into_owned(place.group.clone()))
         });
         let tracked = here.as_ref().map(|here| here.in_flight.track());
         let task = tokio::spawn(async move {

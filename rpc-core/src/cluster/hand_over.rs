@@ -116,15 +116,13 @@ impl Answer {
     /// [`BadAnswer`] when lengths and contents do not fit.
     pub fn read(mut body: Bytes) -> Result<Self, BadAnswer> {
         let bad = |why: &str| BadAnswer(why.to_owned());
-        let len: [u8; 4] =
-            body.get(..4).and_then(|len| len.try_into().ok()).ok_or_else(|| bad("it has no length"))?;
+        let len: [u8; 4] = body.get(..4).and_then(|len| len.try_into().ok()).ok_or_else(|| bad("it has no length"))?;
         let len = u32::from_be_bytes(len) as usize;
         let _length = body.split_to(4);
         if len > body.len() {
             return Err(bad("its head is longer than it is itself"));
         }
-        let head: Head =
-            serde_json::from_slice(&body.split_to(len)).map_err(|error| BadAnswer(error.to_string()))?;
+        let head: Head = serde_json::from_slice(&body.split_to(len)).map_err(|error| BadAnswer(error.to_string()))?;
         let mut pieces = Vec::with_capacity(head.pieces.len());
         for piece in &head.pieces {
             if piece.len > body.len() {

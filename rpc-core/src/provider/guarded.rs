@@ -7,7 +7,6 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll};
 
 use futures_util::future::BoxFuture;
@@ -16,6 +15,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep_until};
 
+use super::authority::Authority;
 use crate::call::{Context, Deadline};
 use crate::error::{Executed, Kind, RpcError};
 
@@ -27,22 +27,6 @@ pub(crate) struct Guarded<'a, T> {
     authority: &'a Authority,
     timer: Option<Pin<Box<Sleep>>>,
     cancelled: Option<Pin<Box<OwnedNotified>>>,
-}
-
-/// The node's right to execute. It is asked before every poll, so a node that lost it stops in the middle of its calls.
-#[derive(Debug)]
-pub struct Authority(AtomicBool);
-
-impl Authority {
-    /// Authority that nothing can take away: that of a node in a fixed cluster, or of a local value.
-    pub const fn fixed() -> Self {
-        Self(AtomicBool::new(true))
-    }
-
-    /// Whether the node may execute at this moment.
-    pub fn holds(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
 }
 
 impl<'a, T> Guarded<'a, T> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::guarded::Authority;
+use super::authority::Authority;
 use super::in_flight::{InFlight, MAX_IN_FLIGHT};
 use super::{Incoming, Registry};
 use crate::call::{Call, Caller, Reply};

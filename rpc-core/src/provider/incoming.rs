@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::guarded::{Guarded, joined};
 use super::here::Here;
@@ -17,9 +19,16 @@ use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::to_json;
 use crate::error::{Executed, Kind, RpcError};
 use crate::route::cells::Occupied;
-use crate::route::group::Group;
+use crate::route::group::{Group, NotHere};
 use crate::service::{MethodDescriptor, MethodResult, Routing};
 use crate::slot::Slot;
+
+/// Longest wait for a slot that is being handed over or loaded. A hand-over takes milliseconds and is given up after a second; what
+/// takes longer is better waited for at the caller, who may hear of a new owner meanwhile.
+const MAX_PARK: Duration = Duration::from_secs(2);
+
+/// What a caller is told to wait whose slot is still on its way.
+const PARKED_RETRY_AFTER: Duration = Duration::from_millis(20);
 
 /// A call with its arguments still encoded, on the node that is to run it.
 #[derive(Clone)]
@@ -114,11 +123,14 @@ impl Incoming {
             );
         }
         let slot = key.slot().map_err(|error| error.at_node(&self.here.id))?;
-        let occupied = slot.map(|slot| self.occupy(slot)).transpose()?;
+        let occupied = match slot {
+            Some(slot) => Some(self.occupy(slot).await?),
+            None => None,
+        };
         Ok(Entry { call: self, slot, occupied })
     }
 
-    fn occupy(&self, slot: Slot) -> Result<Occupied<'_>, RpcError> {
+    async fn occupy(&self, slot: Slot) -> Result<Occupied<'_>, RpcError> {
         if let Some(claimed) = self.claimed.filter(|claimed| *claimed != slot) {
             let message = format!(
                 "the caller hashed the key of {} to slot {claimed}, its owner to slot {slot}: the key's type does not serialize the same way on both",
@@ -133,22 +145,37 @@ impl Incoming {
             let message = format!("the caller knows epoch {} of the slot, this node only {known}", self.epoch);
             return Err(RpcError::new(Kind::WrongEpoch, message).at_slot(slot, known).at_node(&self.here.id));
         }
-        self.group.enter(slot).ok_or_else(|| self.moved(slot))
+        match self.group.enter(slot) {
+            Some(occupied) => Ok(occupied),
+            // Boxed: few calls meet a slot that is on its way.
+            None => Box::pin(self.wait_for(slot)).await,
+        }
     }
 
-    fn moved(&self, slot: Slot) -> RpcError {
-        match self.group.owner(slot) {
-            Some(owner) => {
-                let message = format!("slot {slot} belongs to node {}", owner.node.id);
-                RpcError::new(Kind::Moved, message)
+    /// Waits for a slot that is being handed over or loaded; any other is not here.
+    async fn wait_for(&self, slot: Slot) -> Result<Occupied<'_>, RpcError> {
+        let patience = Instant::now() + MAX_PARK;
+        let until = self.deadline.map_or(patience, |deadline| patience.min(deadline.instant().into()));
+        self.group.admit(slot, until, false).await.map_err(|why| self.not_here(slot, why))
+    }
+
+    fn not_here(&self, slot: Slot, why: NotHere) -> RpcError {
+        let (kind, message) = match why {
+            NotHere::Moved(owner) => {
+                return RpcError::new(Kind::Moved, format!("slot {slot} belongs to node {}", owner.node.id))
                     .at_slot(slot, owner.epoch)
                     .at_node(&owner.node.id)
-                    .with_address(owner.node.address)
+                    .with_address(owner.node.address);
             }
-            None => RpcError::new(Kind::NoOwner, format!("no node owns slot {slot}"))
-                .at_slot(slot, 0)
-                .at_node(&self.here.id),
-        }
+            NotHere::NoOwner => (Kind::NoOwner, format!("no node owns slot {slot}")),
+            NotHere::Parked => (Kind::Parked, format!("slot {slot} is being handed over")),
+            NotHere::Recovering => (Kind::Recovering, format!("slot {slot} is being loaded")),
+            NotHere::Full => (Kind::Overloaded, format!("too many calls wait for slot {slot}")),
+        };
+        RpcError::new(kind, message)
+            .at_slot(slot, self.group.epoch(slot))
+            .at_node(&self.here.id)
+            .with_retry_after(PARKED_RETRY_AFTER)
     }
 
     /// The error for a method that the service's code does not know.
@@ -208,8 +235,7 @@ impl Entry<'_> {
         future: impl Future<Output = R> + Send + 'static,
     ) -> Result<Reply, RpcError> {
         let call = self.call.clone();
-        let occupied =
-            self.occupied.take().zip(self.slot).map(|(occupied, slot)| occupied.into_owned(call.group.clone(), slot));
+        let occupied = self.occupied.take().map(|occupied| occupied.into_owned(call.group.clone()));
         let context = self.call.context(self.slot).detached();
         let covered = self.call.covered();
         let place = call.here.in_flight.track();

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::cells::{Cells, Occupied};
+use tokio::time::{Instant, timeout_at};
+
+use super::cells::{Cells, Occupied, Shut};
 use super::map::{Ownership, SlotMap};
+use super::park::Park;
 use crate::call::Covered;
 use crate::cluster::view::{GroupView, SlotRange};
 use crate::limits::MAX_NODES;
@@ -16,12 +19,21 @@ pub struct Group {
     name: String,
     map: SlotMap,
     // Indices in `map` point into this list, so it only ever grows. Held for a look-up or a push, never across an await.
-    members: RwLock<Vec<NodeInfo>>,
+    members: RwLock<Vec<Member>>,
     // In a program that is no node, no slot ever opens.
     cells: Cells,
+    park: Park,
     // Slots that a redirect patched, to be believed only until the next map; held for an insert or a removal.
     redirected: Mutex<HashSet<Slot>>,
     is_fixed: bool,
+    here: Option<NodeId>,
+}
+
+/// A node that is or was of the group.
+struct Member {
+    info: NodeInfo,
+    // Whether the last map names it. Others stay, since slots may still point to them.
+    is_listed: bool,
 }
 
 /// Where a slot is, as far as this process knows.
@@ -33,6 +45,21 @@ pub struct Owner {
     pub epoch: u64,
 }
 
+/// Why a call does not enter a slot here. Nothing was executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotHere {
+    /// Another node owns the slot.
+    Moved(Owner),
+    /// Nobody is known to own it.
+    NoOwner,
+    /// The slot was being handed over for as long as a call may wait.
+    Parked,
+    /// This node owns the slot, and was loading it for as long as a call may wait.
+    Recovering,
+    /// As many calls as may wait for the slot already do.
+    Full,
+}
+
 impl Group {
     /// A group about which nothing is known yet.
     pub fn new(name: &str) -> Self {
@@ -41,9 +68,18 @@ impl Group {
             map: SlotMap::new(),
             members: RwLock::default(),
             cells: Cells::new(),
+            park: Park::default(),
             redirected: Mutex::default(),
             is_fixed: false,
+            here: None,
         }
+    }
+
+    /// The same group on the node `here`.
+    #[must_use]
+    pub fn at(mut self, here: NodeId) -> Self {
+        self.here = Some(here);
+        self
     }
 
     /// The same group on a node of a fixed cluster, whose owners never change, whatever a redirect claims.
@@ -64,11 +100,78 @@ impl Group {
         self.cells.enter(slot).ok()
     }
 
+    /// Enters `slot` on this node, or waits, but not after `until`, while it is handed over or loaded. `is_nested` says that a call
+    /// waits for this one which the hand-over waits for.
+    ///
+    /// # Errors
+    /// [`NotHere`], with where to go if that is known.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place among those waiting.
+    pub async fn admit(&self, slot: Slot, until: Instant, is_nested: bool) -> Result<Occupied<'_>, NotHere> {
+        if let Some(decided) = self.try_admit(slot, is_nested) {
+            return decided;
+        }
+        let parked = self.park.enter(slot).map_err(|_| NotHere::Full)?;
+        let woken = timeout_at(until, parked.until(|| self.try_admit(slot, is_nested))).await;
+        woken.unwrap_or_else(|_| Err(if self.cells.is_sealed(slot) { NotHere::Parked } else { NotHere::Recovering }))
+    }
+
+    /// `None` as long as a call has to wait.
+    fn try_admit(&self, slot: Slot, is_nested: bool) -> Option<Result<Occupied<'_>, NotHere>> {
+        let entered = if is_nested { self.cells.enter_nested(slot) } else { self.cells.enter(slot) };
+        match entered {
+            Ok(occupied) => Some(Ok(occupied)),
+            Err(Shut::Sealed) => None,
+            Err(Shut::Closed) => match self.owner(slot) {
+                // It is ours and not open yet; in a fixed cluster it never will be anything else.
+                Some(owner) if Some(&owner.node.id) == self.here.as_ref() && !self.is_fixed => None,
+                Some(owner) => Some(Err(NotHere::Moved(owner))),
+                None => Some(Err(NotHere::NoOwner)),
+            },
+        }
+    }
+
+    /// Serves `slot` from now on.
+    pub fn open(&self, slot: Slot) {
+        self.cells.open(slot);
+        self.park.wake(slot);
+    }
+
+    /// Lets no call into `slot` any more; those that come wait. False if it was not open.
+    pub fn seal(&self, slot: Slot) -> bool {
+        self.cells.seal(slot)
+    }
+
+    /// Waits until no call runs in the sealed `slot`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn drained(&self, slot: Slot) {
+        self.cells.drained(slot).await;
+    }
+
+    /// Stops to serve `slot`. Whoever waits for it looks again where it is: tell the new owner first.
+    pub fn close(&self, slot: Slot) {
+        self.cells.close(slot);
+        self.park.wake(slot);
+    }
+
+    /// Whether calls may run in `slot` here.
+    pub fn is_open(&self, slot: Slot) -> bool {
+        self.cells.is_open(slot)
+    }
+
+    /// How many calls wait for a slot.
+    pub fn parked(&self) -> usize {
+        self.park.waiting()
+    }
+
     /// The owner of `slot`.
     pub fn owner(&self, slot: Slot) -> Option<Owner> {
         let entry = self.map.get(slot)?;
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        let node = members.get(usize::from(entry.owner))?.clone();
+        let node = members.get(usize::from(entry.owner))?.info.clone();
         Some(Owner { node, epoch: entry.epoch })
     }
 
@@ -78,19 +181,21 @@ impl Group {
         self.map.get(slot).map_or(0, |entry| entry.epoch)
     }
 
-    /// All nodes of the group, in the order in which they became known.
+    /// The nodes of the group, in the order in which they became known.
     pub fn members(&self) -> Vec<NodeInfo> {
-        self.members.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        members.iter().filter(|member| member.is_listed).map(|member| member.info.clone()).collect()
     }
 
-    /// The member of this id.
+    /// The node of this id, also one that has left.
     pub fn member(&self, id: &NodeId) -> Option<NodeInfo> {
-        self.members.read().unwrap_or_else(PoisonError::into_inner).iter().find(|node| node.id == *id).cloned()
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        members.iter().find(|member| member.info.id == *id).map(|member| member.info.clone())
     }
 
-    /// Takes over the news in `view`: newer epochs, and whatever it says of slots that a redirect had patched. With `here`, also
-    /// opens this node's slots.
-    pub fn install(&self, view: &GroupView, here: Option<&NodeId>) {
+    /// Takes over the news in `view`: who is of the group, newer epochs, and whatever it says of slots that a redirect had
+    /// patched. In a fixed cluster it also opens this node's slots.
+    pub fn install(&self, view: &GroupView) {
         let indices = self.index_of(&view.nodes);
         let redirected = std::mem::take(&mut *self.redirected.lock().unwrap_or_else(PoisonError::into_inner));
         for range in &view.slots {
@@ -99,9 +204,12 @@ impl Group {
             for slot in (range.first.get()..=range.last.get()).filter_map(Slot::new) {
                 if redirected.contains(&slot) {
                     self.map.set(slot, next);
-                } else if self.map.advance(slot, next) && here == Some(&node.id) {
+                } else if self.map.advance(slot, next) && self.is_fixed && self.here.as_ref() == Some(&node.id) {
                     self.cells.open(slot);
+                } else {
+                    continue;
                 }
+                self.park.wake(slot);
             }
         }
     }
@@ -113,7 +221,7 @@ impl Group {
         }
         let index = {
             let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-            members.iter().position(|node| node.id == *owner).and_then(|index| u16::try_from(index).ok())
+            members.iter().position(|member| member.info.id == *owner).and_then(|index| u16::try_from(index).ok())
         };
         let is_news = index.is_some_and(|owner| self.map.advance(slot, Ownership { owner, epoch }));
         if is_news {
@@ -134,11 +242,12 @@ impl Group {
 
     /// The group as it is told to others.
     pub fn view(&self) -> GroupView {
-        let nodes = self.members();
+        // Owners that have left are told too: their slots point to them until somebody else has them.
+        let (nodes, indices) = self.listed_or_owning();
         let mut slots: Vec<SlotRange> = Vec::new();
         for slot in Slot::all() {
             let Some(entry) = self.map.get(slot) else { continue };
-            let node = usize::from(entry.owner);
+            let Some(&node) = indices.get(&entry.owner) else { continue };
             match slots.last_mut() {
                 Some(run) if run.node == node && run.epoch == entry.epoch && run.last.get() + 1 == slot.get() => {
                     run.last = slot;
@@ -149,19 +258,36 @@ impl Group {
         GroupView { nodes, slots }
     }
 
-    /// The index of each of `nodes` among the members; new ones are added at the end.
+    /// The nodes to tell of, and the place of each among them by its index in the map.
+    fn listed_or_owning(&self) -> (Vec<NodeInfo>, HashMap<u16, usize>) {
+        let owning: HashSet<u16> = Slot::all().filter_map(|slot| self.map.get(slot)).map(|entry| entry.owner).collect();
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        let told =
+            (0..=u16::MAX).zip(members.iter()).filter(|(index, member)| member.is_listed || owning.contains(index));
+        let (mut nodes, mut indices) = (Vec::new(), HashMap::new());
+        for (index, member) in told {
+            indices.insert(index, nodes.len());
+            nodes.push(member.info.clone());
+        }
+        (nodes, indices)
+    }
+
+    /// The index of each of `nodes` among the members; new ones are added at the end, and the others count as gone.
     fn index_of(&self, nodes: &[NodeInfo]) -> Vec<u16> {
         let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
-        let by_id: HashMap<NodeId, usize> = members.iter().enumerate().map(|(i, node)| (node.id.clone(), i)).collect();
+        let by_id: HashMap<NodeId, usize> =
+            members.iter().enumerate().map(|(i, member)| (member.info.id.clone(), i)).collect();
+        members.iter_mut().for_each(|member| member.is_listed = false);
         let mut indices = Vec::with_capacity(nodes.len());
         for node in nodes {
+            let member = Member { info: node.clone(), is_listed: true };
             let index = match by_id.get(&node.id) {
                 Some(&index) => {
-                    members[index] = node.clone();
+                    members[index] = member;
                     index
                 }
                 None if members.len() < MAX_NODES => {
-                    members.push(node.clone());
+                    members.push(member);
                     members.len() - 1
                 }
                 None => break,

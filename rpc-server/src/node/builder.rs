@@ -254,8 +254,8 @@ fn groups(fixed: &FixedNodes, address: &str) -> Arc<Groups> {
     let slots = fixed.slots();
     let here = NodeId::new(address);
     Arc::new(Groups::new(MAX_GROUPS, move |name| {
-        let group = Group::new(name).fixed();
-        group.install(&slots, Some(&here));
+        let group = Group::new(name).at(here.clone()).fixed();
+        group.install(&slots);
         group
     }))
 }
