@@ -1,6 +1,12 @@
 //! State that follows its slot: what a provider keeps for the slots of its node, and how it goes along when a slot moves.
 
+pub mod registry;
+pub mod slots;
+
 use bytes::Bytes;
+
+pub use registry::States;
+pub use slots::Slots;
 
 use crate::slot::Slot;
 

@@ -37,6 +37,16 @@ pub fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result
     })
 }
 
+/// Whether [`to_json`] would succeed, without writing anything.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn check_json<T: Serialize + ?Sized>(value: &T) -> Result<(), EncodeError> {
+    value
+        .serialize(Finite::plain(&mut serde_json::Serializer::new(std::io::sink())))
+        .map_err(|error| EncodeError { message: bounded(error.to_string()) })
+}
+
 /// A serializer, or an open compound of one, that checks every float on its way to the one inside.
 struct Finite<S>(S, Holder);
 
