@@ -73,6 +73,14 @@ pub struct Session {
     next: AtomicU64,
 }
 
+/// A random number from the operating system.
+///
+/// # Panics
+/// When the operating system has no randomness to give, which no supported system does after boot.
+pub fn random() -> u64 {
+    getrandom::u64().expect("the operating system gives random bytes")
+}
+
 impl Session {
     /// A session with a random number from the operating system.
     ///

@@ -13,6 +13,7 @@ use crate::error::RpcError;
 use crate::node::NodeInfo;
 use crate::provider::here::{Here, Settings};
 use crate::route::group::{Group, Groups};
+use crate::transport::peers::Transport;
 use crate::service::{Balancing, MethodDescriptor, Routing};
 
 /// A cluster as one program sees it. Cloning is one reference count.
@@ -83,6 +84,26 @@ impl Wherever {
 
     pub(crate) fn groups(&self) -> &Groups {
         &self.shared.groups
+    }
+
+    /// The groups that were asked for so far.
+    pub fn known_groups(&self) -> Vec<Arc<Group>> {
+        self.shared.groups.all()
+    }
+
+    /// Says which cluster this is, if that is not known yet; gives the one that is known.
+    pub fn set_cluster(&self, cluster: &str) -> String {
+        self.shared.cluster.get_or_init(|| cluster.to_owned()).clone()
+    }
+
+    /// The cluster's id; none before the cluster was found.
+    pub fn cluster(&self) -> Option<&str> {
+        self.shared.cluster.get().map(String::as_str)
+    }
+
+    /// The way to other nodes.
+    pub fn transport(&self) -> &dyn Transport {
+        self.shared.peers.transport()
     }
 
     /// The group of this name.

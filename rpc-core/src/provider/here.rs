@@ -13,6 +13,7 @@ use crate::call::{Call, Caller, Reply};
 use crate::error::{Executed, Kind, RpcError};
 use crate::node::NodeId;
 use crate::route::group::Groups;
+use crate::state::States;
 
 /// What a caller of a node on its way out is told to wait.
 const LEAVING_RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -29,6 +30,8 @@ pub struct Here {
     pub in_flight: Arc<InFlight>,
     /// How it treats calls.
     pub settings: Settings,
+    /// What its providers keep slot by slot.
+    pub states: States,
     registry: OnceLock<Registry>,
     leaving: AtomicBool,
 }
@@ -59,13 +62,14 @@ impl Default for Settings {
 
 impl Here {
     /// A node that provides nothing yet.
-    pub fn new(id: NodeId, groups: Arc<Groups>, settings: Settings) -> Arc<Self> {
+    pub fn new(id: NodeId, groups: Arc<Groups>, authority: Authority, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             id,
             groups,
-            authority: Authority::fixed(),
+            authority,
             in_flight: InFlight::new(settings.max_in_flight),
             settings,
+            states: States::default(),
             registry: OnceLock::new(),
             leaving: AtomicBool::new(false),
         })
