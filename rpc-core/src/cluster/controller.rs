@@ -21,6 +21,7 @@ use crate::coordinator::{Compare, LeaseId, Op, Revision, Txn};
 use crate::node::NodeId;
 use crate::slot::Slot;
 use assignment::{Group, Member};
+pub(super) use balance::{move_id, parts_taken};
 pub use failover::silent_from;
 
 /// How fast the controller goes about what is not urgent.
@@ -267,6 +268,6 @@ pub fn term(me: Incarnation, mirror: &Mirror) -> Option<Revision> {
 }
 
 #[cfg(test)]
-mod fixtures;
+pub(super) mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::mirror::Mirror;
 use super::super::moves::{MoveName, plan as plan_move};
 use super::super::records::{
     Incarnation, LEADER, MAX_MOVE, Phase, REBALANCES, Rebalance, RebalanceReason, Standing, bucket_of, write,
@@ -109,7 +110,7 @@ fn moves(pace: &Pace, sight: &Sight<'_>, group: &Group, wanted: &[u16], is_due: 
             pieces.entry((bucket_of(slot), from, to)).or_default().push(slot);
         }
     }
-    let mut busy = busy(sight);
+    let mut busy = parts_taken(sight.mirror);
     let mut written = BTreeSet::new();
     for ((number, from, to), slots) in pieces {
         let (Some(from), Some(to), Some(bucket)) =
@@ -140,9 +141,9 @@ pub(crate) fn move_id(revision: u64, bucket: u16) -> String {
 }
 
 /// In how many moves each node takes part.
-pub(crate) fn busy(sight: &Sight<'_>) -> BTreeMap<Incarnation, usize> {
+pub(crate) fn parts_taken(mirror: &Mirror) -> BTreeMap<Incarnation, usize> {
     let mut busy = BTreeMap::new();
-    for (_, _, seen) in sight.mirror.moves() {
+    for (_, _, seen) in mirror.moves() {
         if matches!(seen.record.phase, Phase::Copy | Phase::Committed) {
             *busy.entry(seen.record.from.incarnation).or_default() += 1;
             *busy.entry(seen.record.to.incarnation).or_default() += 1;
