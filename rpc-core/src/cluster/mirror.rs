@@ -45,7 +45,7 @@ pub struct Mirror {
     leader: Option<Seen<Leader>>,
     nodes: BTreeMap<NodeId, Seen<NodeRecord>>,
     beats: BTreeMap<NodeId, Seen<Beat>>,
-    fences: BTreeMap<Incarnation, Seen<FenceReason>>,
+    fences: BTreeMap<Incarnation, Seen<Fence>>,
     weights: BTreeMap<NodeId, u32>,
     drains: BTreeSet<NodeId>,
     maps: BTreeMap<String, BTreeMap<u16, Seen<Bucket>>>,
@@ -107,13 +107,13 @@ impl Mirror {
         self.beats.get(node)
     }
 
-    /// The fence of an incarnation. One that cannot be read is a fence all the same.
-    pub fn fence(&self, incarnation: Incarnation) -> Option<&Seen<FenceReason>> {
+    /// The fence of an incarnation. One that cannot be read is a fence all the same, of a node without a name.
+    pub fn fence(&self, incarnation: Incarnation) -> Option<&Seen<Fence>> {
         self.fences.get(&incarnation)
     }
 
     /// Every fence.
-    pub fn fences(&self) -> &BTreeMap<Incarnation, Seen<FenceReason>> {
+    pub fn fences(&self) -> &BTreeMap<Incarnation, Seen<Fence>> {
         &self.fences
     }
 
@@ -175,6 +175,11 @@ impl Mirror {
         self.unreadable.contains_key(key)
     }
 
+    #[cfg(test)]
+    pub(super) fn rewind(&mut self, revision: Revision) {
+        self.revision = revision;
+    }
+
     fn put(&mut self, entry: &Entry, now: Duration) -> Option<Problem> {
         self.remove(&entry.key);
         let why = self.take(entry, now).err()?;
@@ -196,8 +201,8 @@ impl Mirror {
             self.beats.insert(id.into(), seen(entry, now)?);
         } else if let Some(incarnation) = key.strip_prefix(FENCES) {
             // The key is what fences; a value that cannot be read takes nothing from it, and is taken for the worst reason.
-            let reason = read::<Fence>(&entry.value).map_or(FenceReason::Lost, |fence| fence.reason);
-            self.fences.insert(incarnation.parse()?, Seen { record: reason, revision: entry.revision, at: now });
+            let record = read(&entry.value).unwrap_or(Fence { node: "".into(), reason: FenceReason::Lost });
+            self.fences.insert(incarnation.parse()?, Seen { record, revision: entry.revision, at: now });
         } else if let Some(id) = key.strip_prefix(WEIGHTS) {
             self.weights.insert(id.into(), read(&entry.value)?);
         } else if let Some(id) = key.strip_prefix(DRAINS) {
@@ -363,6 +368,6 @@ mod tests {
         let mut mirror = Mirror::default();
         let entries = vec![entry(&fence_key(Incarnation(9)), b"\xff", 1)];
         assert!(mirror.list(&Range { revision: 1, entries }, at(0)).is_empty());
-        assert_eq!(mirror.fence(Incarnation(9)).map(|seen| seen.record), Some(FenceReason::Lost));
+        assert_eq!(mirror.fence(Incarnation(9)).map(|seen| seen.record.reason), Some(FenceReason::Lost));
     }
 }

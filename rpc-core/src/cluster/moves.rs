@@ -21,7 +21,7 @@ mod transactions;
 
 pub use source::{Source, SourceAction, SourceEnd, SourceEvent, SourceState};
 pub use target::{Target, TargetAction, TargetEvent, TargetState, totals_hold};
-pub use transactions::{abort, activate, clean_up, commit, plan};
+pub use transactions::{abort, activate, clean_up, commit, plan, settle_strays, settled_bucket};
 
 use std::time::Duration;
 

@@ -364,7 +364,7 @@ impl Bucket {
 
     /// The same bucket with `change` applied to these slots; what becomes `None` has no owner any more.
     #[must_use]
-    pub fn with(&self, slots: &[Slot], change: impl Fn(Slot, Option<&Holding>) -> Option<Holding>) -> Self {
+    pub fn with(&self, slots: &[Slot], mut change: impl FnMut(Slot, Option<&Holding>) -> Option<Holding>) -> Self {
         let mut holdings: std::collections::BTreeMap<Slot, Holding> =
             self.slots().map(|(slot, holding)| (slot, holding.clone())).collect();
         for &slot in slots {

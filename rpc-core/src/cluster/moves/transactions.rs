@@ -74,7 +74,7 @@ pub fn abort(name: &MoveName, seen: &Observation) -> Option<Txn> {
     let record = Move { phase: Phase::Aborted, ..planned.record.clone() };
     let mut ops = vec![put(name.key(), &record)];
     if let Some(bucket) = &seen.bucket {
-        let next = settle(&bucket.record, &name.id, &planned.record.slots);
+        let next = settled_bucket(&bucket.record, &name.id, &planned.record.slots);
         if next != bucket.record {
             ops.push(put(name.bucket_key(), &next));
         }
@@ -100,7 +100,7 @@ pub fn clean_up(term: Revision, group: &str, id: &str, planned: &Seen<Move>) -> 
 }
 
 /// The bucket with those of `slots` Stable again that this move had made Moving.
-pub(crate) fn settle(bucket: &Bucket, id: &str, slots: &[Slot]) -> Bucket {
+pub fn settled_bucket(bucket: &Bucket, id: &str, slots: &[Slot]) -> Bucket {
     bucket.with(slots, |_, holding| {
         let holding = holding?.clone();
         let is_its = matches!(&holding.state, Standing::Moving { mig } if mig == id);
@@ -109,7 +109,7 @@ pub(crate) fn settle(bucket: &Bucket, id: &str, slots: &[Slot]) -> Bucket {
 }
 
 /// The transaction that settles slots whose move has no record, or an aborted one, but which are Moving all the same.
-pub(crate) fn settle_strays(term: Revision, name: &MoveName, bucket: &Seen<Bucket>, slots: &[Slot]) -> Txn {
+pub fn settle_strays(term: Revision, name: &MoveName, bucket: &Seen<Bucket>, slots: &[Slot]) -> Txn {
     let key = bucket_key(&name.group, name.bucket);
     Txn {
         compares: vec![
@@ -117,7 +117,7 @@ pub(crate) fn settle_strays(term: Revision, name: &MoveName, bucket: &Seen<Bucke
             Compare::Absent(name.key()),
             Compare::Unchanged(key.clone(), bucket.revision),
         ],
-        ops: vec![put(key, &settle(&bucket.record, &name.id, slots))],
+        ops: vec![put(key, &settled_bucket(&bucket.record, &name.id, slots))],
         reads: Vec::new(),
     }
 }
