@@ -3,6 +3,7 @@
 mod builder;
 mod problem;
 mod providers;
+mod states;
 mod view;
 
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use crate::call::{Call, Caller, Reply};
 use crate::error::{Executed, Kind, RpcError};
 use crate::node::NodeId;
 use crate::route::group::Groups;
+use crate::state::States;
 
 /// What a caller of a node on its way out is told to wait.
 const LEAVING_RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -25,6 +26,8 @@ pub struct Here {
     pub groups: Arc<Groups>,
     /// Its right to execute.
     pub authority: Authority,
+    /// What its providers keep slot by slot.
+    pub states: States,
     /// The calls from the network that it is running.
     pub in_flight: Arc<InFlight>,
     /// How it treats calls.
@@ -64,6 +67,7 @@ impl Here {
             id,
             groups,
             authority: Authority::fixed(),
+            states: States::default(),
             in_flight: InFlight::new(settings.max_in_flight),
             settings,
             registry: OnceLock::new(),
