@@ -9,6 +9,7 @@
 //! | make a trait remote | [`rpc_service`](macro@rpc_service); [`Merge`] and [`PerNode`] for methods that run on all nodes |
 //! | provide it | [`rpc_provider`](macro@rpc_provider), [`Inject`](macro@Inject), [`NodeBuilder::provide`] |
 //! | run a node | [`Node::builder`], [`Node::serve`], or [`Node::router`] with [`serve()`] in an axum program of yours |
+//! | keep data that moves with its slots | [`Slots`], [`Wherever::slots`]; [`SlotState`] for a store of your own |
 //! | only call | [`Wherever::connect`] |
 //! | know what failed, and whether it ran | [`RpcError`], [`Kind`], [`Executed`] |
 //! | bound a call's time | [`with_deadline`]; [`Context`] in a provider |
@@ -24,6 +25,7 @@ struct Readme;
 pub use rpc_core::inject::{Inject, InjectError, Injector};
 pub use rpc_core::merge::{Merge, PerNode};
 pub use rpc_core::provider::Provider;
+pub use rpc_core::state::Slots;
 pub use rpc_macros::{Inject, rpc_provider, rpc_service};
 
 // Call: from a node, or from a program that only consumes.
@@ -37,6 +39,10 @@ pub use rpc_core::slot::Slot;
 pub use rpc_core::call::{Call, CallId, Caller, Outcome, Reply};
 pub use rpc_core::client::Layer;
 pub use rpc_core::transport::http::HttpSettings;
+
+// Keep: state of a provider's own that moves with its slots.
+pub use rpc_core::state::registry::Fault as StateFault;
+pub use rpc_core::state::{Content, Pulled, SlotState, StateError};
 
 // Serve: a node, alone or in a program's own router.
 pub use rpc_server::listener::{Drained, Limits, serve, serve_with, serve_with_shutdown};

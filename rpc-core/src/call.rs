@@ -105,6 +105,13 @@ pub struct Covered {
     pub epoch: u64,
 }
 
+impl Covered {
+    /// The slots of the run.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (self.first.get()..=self.last.get()).filter_map(Slot::new)
+    }
+}
+
 /// Anything that takes a call and brings a reply: the router, one peer's connection, the dispatch on this node, a test's fake.
 ///
 /// This is the waist of the framework: new behaviour (a cache, a limit, a recorder) is a new `Caller` around another one.

@@ -9,6 +9,7 @@ pub mod refresh;
 pub mod retry;
 pub mod router;
 mod shared;
+mod slots;
 pub mod typed;
 pub mod wherever;
 

@@ -1,6 +1,7 @@
 //! Builds a program's structs from the node: clients for the fields marked `#[rpc_reference]`, given values for the others.
 
 mod linked;
+mod state;
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -8,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use linked::{Build, LinkedProvider, linked_providers};
+pub use state::NodeState;
 
 use crate::client::{ServiceClient, Wherever};
 

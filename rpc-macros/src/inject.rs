@@ -8,6 +8,9 @@ use syn::{Attribute, Data, DeriveInput, Field, Fields, Generics, Ident, Member, 
 use crate::errors::Errors;
 use crate::{expand, names, options};
 
+/// The group of services that name none, and of states that do not.
+const DEFAULT_GROUP: &str = "default";
+
 /// A struct that a node can build.
 pub(crate) struct Injected {
     /// The path of the crate `wherever`.
@@ -29,10 +32,12 @@ pub(crate) struct InjectedField {
 }
 
 /// Where a field's value comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// `#[rpc_reference]`: a client.
     Reference,
+    /// `#[rpc_state]`: state that moves with the slots of `group`, under `name`.
+    State { group: String, name: String },
     /// `#[inject(default)]`: `Default::default()`.
     Default,
     /// A value given to the node.
@@ -77,7 +82,8 @@ fn parse(input: DeriveInput, errors: &mut Errors) -> Injected {
             Fields::Unit
         }
     };
-    let fields = fields.iter().enumerate().map(|(index, item)| field(index, item, errors)).collect();
+    let owner = input.ident.unraw().to_string();
+    let fields = fields.iter().enumerate().map(|(index, item)| field(&owner, index, item, errors)).collect();
     let mut injected = Injected { krate: names::default_crate(), ident: input.ident, generics: input.generics, fields };
     for attr in &input.attrs {
         struct_attribute(attr, &mut injected, errors);
@@ -90,6 +96,12 @@ fn struct_attribute(attr: &Attribute, injected: &mut Injected, errors: &mut Erro
         errors.on(
             attr,
             "#[rpc_reference] goes on a field that holds a client, as in `#[rpc_reference] store: UrlStoreClient`",
+        );
+    }
+    if attr.path().is_ident("rpc_state") {
+        errors.on(
+            attr,
+            "#[rpc_state] goes on a field that holds `Slots`, as in `#[rpc_state] values: Slots<String, u64>`",
         );
     }
     if !attr.path().is_ident("inject") {
@@ -108,9 +120,9 @@ fn struct_attribute(attr: &Attribute, injected: &mut Injected, errors: &mut Erro
     }
 }
 
-fn field(index: usize, field: &Field, errors: &mut Errors) -> InjectedField {
-    let marks: Vec<_> = field.attrs.iter().filter(|attr| attr.path().is_ident("rpc_reference")).collect();
-    for attr in &marks {
+fn field(owner: &str, index: usize, field: &Field, errors: &mut Errors) -> InjectedField {
+    let references = attributes(field, "rpc_reference");
+    for attr in &references {
         if !matches!(attr.meta, Meta::Path(_)) {
             errors.on(
                 attr,
@@ -118,27 +130,65 @@ fn field(index: usize, field: &Field, errors: &mut Errors) -> InjectedField {
             );
         }
     }
-    for attr in marks.iter().skip(1) {
-        errors.on(attr, "#[rpc_reference] is given twice; write it once");
+    let states = attributes(field, "rpc_state");
+    for (marks, name) in [(&references, "rpc_reference"), (&states, "rpc_state")] {
+        for attr in marks.iter().skip(1) {
+            errors.on(attr, format!("#[{name}] is given twice; write it once"));
+        }
     }
-    let options: Vec<_> = field.attrs.iter().filter(|attr| attr.path().is_ident("inject")).collect();
+    let options = attributes(field, "inject");
     for attr in &options {
         field_attribute(attr, errors);
     }
-    if let (Some(_), Some(attr)) = (marks.first(), options.first()) {
+    if let (Some(_), Some(attr)) = (references.first(), options.first()) {
         errors.on(attr, "a field marked #[rpc_reference] gets a client; remove this, or #[rpc_reference]");
     }
-    let source = match (marks.is_empty(), options.is_empty()) {
-        (false, _) => Source::Reference,
-        (true, false) => Source::Default,
-        (true, true) => Source::Given,
-    };
+    if let (Some(attr), Some(_)) = (states.first(), references.first().or(options.first())) {
+        errors.on(attr, "a field gets its value from one place; remove #[rpc_state], or the other mark");
+    }
     let (member, name) = match &field.ident {
         Some(ident) => (Member::Named(ident.clone()), ident.unraw().to_string()),
         None => (Member::from(index), index.to_string()),
     };
+    let source = match (references.first(), states.first(), options.first()) {
+        (Some(_), ..) => Source::Reference,
+        (None, Some(attr), _) => state(attr, format!("{owner}.{name}"), errors),
+        (None, None, Some(_)) => Source::Default,
+        (None, None, None) => Source::Given,
+    };
     let cfgs = crate::parse::cfgs(&field.attrs);
     InjectedField { member, name, ty: field.ty.clone(), source, cfgs }
+}
+
+fn attributes<'a>(field: &'a Field, name: &str) -> Vec<&'a Attribute> {
+    field.attrs.iter().filter(|attr| attr.path().is_ident(name)).collect()
+}
+
+/// Reads `#[rpc_state]` or `#[rpc_state(name = "…", group = "…")]`.
+fn state(attr: &Attribute, mut name: String, errors: &mut Errors) -> Source {
+    let mut group = DEFAULT_GROUP.to_owned();
+    let tokens = match &attr.meta {
+        Meta::Path(_) => TokenStream::new(),
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(_) => {
+            errors.on(attr, "write #[rpc_state], or #[rpc_state(name = \"Counters.values\")]");
+            TokenStream::new()
+        }
+    };
+    for word in options::words(tokens, errors) {
+        let outcome = match word.ident.to_string().as_str() {
+            "name" => word
+                .text("Counters.values")
+                .and_then(|text| options::wire_name(&text, true))
+                .map(|given| name = given.value),
+            "group" => {
+                word.text("urls").and_then(|text| options::wire_name(&text, false)).map(|given| group = given.value)
+            }
+            _ => Err(options::unknown(&word.ident, "#[rpc_state] can have", &["name", "group"])),
+        };
+        errors.take(outcome);
+    }
+    Source::State { group, name }
 }
 
 fn field_attribute(attr: &Attribute, errors: &mut Errors) {

@@ -61,12 +61,14 @@ pub fn rpc_provider(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Lets a node build the struct, field by field:
 ///
 /// - a field marked `#[rpc_reference]` is a client;
+/// - one marked `#[rpc_state]` is state that moves with its slots, `Slots<K, V>`. It goes by the name `Struct.field`, the same on
+///   every node, and belongs to the slots of the group `default`; other ones are `#[rpc_state(name = "…", group = "…")]`;
 /// - one marked `#[inject(default)]` is `Default::default()`, as for a cache or a `Mutex` of the struct's own;
 /// - any other comes from `Node::builder().with(value)` by its type, which must be `Clone + Send + Sync + 'static`: wrap in an
 ///   `Arc` what is not.
 ///
 /// If the dependency is renamed, write `#[inject(crate = "…")]` on the struct.
-#[proc_macro_derive(Inject, attributes(rpc_reference, inject))]
+#[proc_macro_derive(Inject, attributes(rpc_reference, rpc_state, inject))]
 pub fn derive_inject(item: TokenStream) -> TokenStream {
     inject::derive_inject(item.into()).into()
 }

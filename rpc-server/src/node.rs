@@ -4,6 +4,7 @@ mod builder;
 mod membership;
 mod problem;
 mod providers;
+mod states;
 mod view;
 
 use std::sync::Arc;

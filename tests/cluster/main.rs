@@ -8,4 +8,5 @@ mod near_far;
 mod probe;
 mod routing;
 mod start;
+mod state;
 mod verdicts;

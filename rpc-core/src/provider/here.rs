@@ -26,12 +26,12 @@ pub struct Here {
     pub groups: Arc<Groups>,
     /// Its right to execute.
     pub authority: Authority,
+    /// What its providers keep slot by slot.
+    pub states: States,
     /// The calls from the network that it is running.
     pub in_flight: Arc<InFlight>,
     /// How it treats calls.
     pub settings: Settings,
-    /// What its providers keep slot by slot.
-    pub states: States,
     registry: OnceLock<Registry>,
     leaving: AtomicBool,
 }

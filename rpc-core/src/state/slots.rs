@@ -209,8 +209,7 @@ impl<K: Key, V: Value> Slots<K, V> {
 
     fn check_movable(&self, key: &K, value: &V) -> Result<(), RpcError> {
         check_json(&(key, value)).map_err(|error| {
-            let message =
-                format!("{} cannot keep the value, which could not move with its slot: {error}", self.0.name);
+            let message = format!("{} cannot keep the value, which could not move with its slot: {error}", self.0.name);
             untouched(Kind::Encode, message)
         })
     }

@@ -17,8 +17,9 @@ use crate::names;
 ///         let __a0 = fields.reference::<UrlStoreClient>("store");
 ///         let __a1 = fields.value::<Config>("config");
 ///         let __a2 = <Cache as Default>::default();
+///         let __a3 = fields.state::<Slots<String, u64>>("visits", "default", "Shortener.visits");
 ///         match (__a1,) {
-///             (Some(__a1),) => Ok(Self { store: __a0, config: __a1, cache: __a2 }),
+///             (Some(__a1),) => Ok(Self { store: __a0, config: __a1, cache: __a2, visits: __a3 }),
 ///             _ => Err(fields.missing()),
 ///         }
 ///     }
@@ -81,7 +82,10 @@ fn implementation(injected: &Injected, function: &TokenStream) -> TokenStream {
 fn lookup(index: usize, field: &InjectedField) -> TokenStream {
     let local = names::local(index);
     let InjectedField { name, ty, cfgs, .. } = field;
-    let source = match field.source {
+    let source = match &field.source {
+        Source::State { group, name: state } => {
+            quote_spanned!(ty.span()=> fields.state::<#ty>(#name, #group, #state))
+        }
         Source::Reference => quote_spanned!(ty.span()=> fields.reference::<#ty>(#name)),
         Source::Default => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
         // Where it is not the user's token, the compiler does not propose to borrow the value instead.

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +22,15 @@ use rpc_core::provider::authority::Authority;
 use rpc_core::provider::here::Settings;
 use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
+use rpc_core::state::SlotState;
+use rpc_core::state::registry::Registered;
 use rpc_core::transport::http::HttpSettings;
 use rpc_core::transport::peers::Transport;
 
 use super::membership::{self, Coordinated, Coordination, Place};
 use super::problem::{Problem, StartError};
 use super::providers::Providers;
-use super::{Doorman, Node, Parts};
+use super::{Doorman, Node, Parts, states};
 use crate::catalogue::{Catalogue, Doubled};
 use crate::cluster::Live;
 use crate::listener::Limits;
@@ -42,6 +45,7 @@ pub struct NodeBuilder {
     address: Option<String>,
     values: Values,
     providers: Providers,
+    states: Vec<Registered>,
     settings: Settings,
     http: HttpSettings,
     transport: Option<Arc<dyn Transport>>,
@@ -62,6 +66,7 @@ impl NodeBuilder {
             address: None,
             values: Values::default(),
             providers: Providers::default(),
+            states: Vec::new(),
             settings: Settings::default(),
             http: HttpSettings::default(),
             transport: None,
@@ -175,6 +180,15 @@ impl NodeBuilder {
         make: impl FnOnce(&Wherever) -> T + Send + 'static,
     ) -> Self {
         self.providers.give(make);
+        self
+    }
+
+    /// State of a provider's own that is to move with the slots of `group`, under this name, the same on every node. The maps that
+    /// we supply register themselves.
+    #[track_caller]
+    pub fn state(mut self, name: impl Into<String>, group: impl Into<String>, state: Arc<dyn SlotState>) -> Self {
+        let owner = format!("the program at {}", Location::caller());
+        self.states.push(Registered { group: group.into(), name: name.into(), owner, state });
         self
     }
 
@@ -294,9 +308,13 @@ impl NodeBuilder {
         };
         let client_side = self.layers.into_iter().fold(client_side, WhereverBuilder::layer);
         let wherever = client_side.build().map_err(|error| StartError::of(vec![Problem::Client(error)]))?;
+        for state in self.states {
+            here.states.add(state).expect("the registration ends further below");
+        }
         let providers = self.providers.resolve(&wherever, &self.values).map_err(StartError::of)?;
         let registry = Registry::new(providers);
         let catalogue = Catalogue::linked(&registry).map_err(|doubled| StartError::of(same_names(doubled)))?;
+        states::open_owned(&here).map_err(StartError::of)?;
         here.provide(registry);
         let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
         let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());

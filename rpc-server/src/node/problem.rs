@@ -5,6 +5,8 @@ use std::fmt;
 use rpc_core::RpcError;
 use rpc_core::cluster::fixed::BadNodes;
 use rpc_core::inject::InjectError;
+use rpc_core::state::StateError;
+use rpc_core::state::registry::Fault;
 
 /// A node cannot start. Its `Debug` is its `Display`, since a `main` that returns it prints that.
 pub struct StartError {
@@ -113,6 +115,17 @@ pub enum Problem {
         "no provider of {0} is linked or given, though the program expects one: is the crate with its `#[rpc_provider]` linked (`use it as _;`)?"
     )]
     Missing(&'static str),
+    /// A state that cannot be registered.
+    #[error(transparent)]
+    State(#[from] Fault),
+    /// A state that cannot be opened.
+    #[error("the state {name} cannot be opened: {error}")]
+    StateNotOpened {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: StateError,
+    },
     /// The client side cannot be set up.
     #[error("the node's client side cannot be set up: {0}")]
     Client(RpcError),

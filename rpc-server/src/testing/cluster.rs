@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rpc_core::client::{ServiceClient, Wherever};
+use rpc_core::state::Slots;
+use rpc_core::state::slots::{Key, Value};
 use rpc_core::{NodeId, RpcError};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -42,6 +44,12 @@ impl ProvidingNode {
     /// A client on this node, for a provider that calls on.
     pub fn client<C: ServiceClient>(&self) -> C {
         self.wherever.client()
+    }
+
+    /// A map on this node whose entries move with their slots, for a provider that keeps its data in one.
+    #[track_caller]
+    pub fn slots<K: Key, V: Value>(&self, name: &str) -> Slots<K, V> {
+        self.wherever.slots(name)
     }
 }
 

@@ -82,9 +82,8 @@ impl<K: Key, V: Value> Cell<K, V> {
 
     /// Gives back what holds nothing.
     pub(super) fn tidy(&mut self) {
-        let is_idle = |held: &Held<K, V>| {
-            held.entries.len() == 0 && held.staged.is_empty() && !held.entries.is_copied()
-        };
+        let is_idle =
+            |held: &Held<K, V>| held.entries.len() == 0 && held.staged.is_empty() && !held.entries.is_copied();
         self.held = self.held.take().filter(|held| !is_idle(held));
     }
 
