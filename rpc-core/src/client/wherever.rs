@@ -63,6 +63,7 @@ impl Wherever {
     }
 
     /// What was counted since the start.
+    #[inline]
     pub fn counts(&self) -> &Counts {
         &self.shared.counts
     }
@@ -104,6 +105,7 @@ impl Wherever {
     }
 
     /// Whether a call of a method that any node can run stays here if it can.
+    #[inline]
     pub(crate) fn prefers_here(&self, method: &MethodDescriptor) -> bool {
         matches!(method.routing, Routing::Any(Balancing::PreferHere))
     }

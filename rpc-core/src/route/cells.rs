@@ -39,7 +39,7 @@ impl Cells {
         let cell = &self.0[slot.index()];
         // Acquire pairs with the Release of `open`: a call that sees the slot open sees the state loaded for it.
         let before = cell.fetch_add(1, Ordering::Acquire);
-        let occupied = Occupied(cell);
+        let occupied = Occupied { cell, slot };
         if before & OPEN == 0 { Err(Closed) } else { Ok(occupied) }
     }
 
@@ -57,23 +57,33 @@ impl Default for Cells {
 
 /// One call inside a slot; dropping it leaves.
 #[derive(Debug)]
-pub struct Occupied<'a>(&'a AtomicU64);
+pub struct Occupied<'a> {
+    cell: &'a AtomicU64,
+    slot: Slot,
+}
 
 impl Drop for Occupied<'_> {
     #[inline]
     fn drop(&mut self) {
         // Release: whoever sees the slot empty sees all that its calls wrote.
-        self.0.fetch_sub(1, Ordering::Release);
+        self.cell.fetch_sub(1, Ordering::Release);
     }
 }
 
 impl<'a> Occupied<'a> {
+    /// The slot.
+    #[inline]
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
     /// The same call inside the same slot, for a task that outlives this borrow; the slot is not left in between.
-    pub fn into_owned<C>(self, cells: Arc<C>, slot: Slot) -> OwnedOccupied<C>
+    pub fn into_owned<C>(self, cells: Arc<C>) -> OwnedOccupied<C>
     where
         C: AsRef<Cells>,
     {
-        debug_assert!(std::ptr::eq(self.0, &(*cells).as_ref().0[slot.index()]), "the guard is of another slot");
+        let slot = self.slot;
+        debug_assert!(std::ptr::eq(self.cell, &(*cells).as_ref().0[slot.index()]), "the guard is of another group");
         // The count goes over to the owned guard.
         std::mem::forget(self);
         OwnedOccupied { cells, slot }
@@ -89,7 +99,7 @@ pub struct OwnedOccupied<C: AsRef<Cells>> {
 
 impl<C: AsRef<Cells>> Drop for OwnedOccupied<C> {
     fn drop(&mut self) {
-        drop(Occupied(&(*self.cells).as_ref().0[self.slot.index()]));
+        drop(Occupied { cell: &(*self.cells).as_ref().0[self.slot.index()], slot: self.slot });
     }
 }
 
