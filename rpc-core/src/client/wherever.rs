@@ -13,8 +13,8 @@ use crate::error::RpcError;
 use crate::node::NodeInfo;
 use crate::provider::here::{Here, Settings};
 use crate::route::group::{Group, Groups};
-use crate::transport::peers::Transport;
 use crate::service::{Balancing, MethodDescriptor, Routing};
+use crate::transport::peers::Transport;
 
 /// A cluster as one program sees it. Cloning is one reference count.
 ///
@@ -64,6 +64,7 @@ impl Wherever {
     }
 
     /// What was counted since the start.
+    #[inline]
     pub fn counts(&self) -> &Counts {
         &self.shared.counts
     }
@@ -125,6 +126,7 @@ impl Wherever {
     }
 
     /// Whether a call of a method that any node can run stays here if it can.
+    #[inline]
     pub(crate) fn prefers_here(&self, method: &MethodDescriptor) -> bool {
         matches!(method.routing, Routing::Any(Balancing::PreferHere))
     }

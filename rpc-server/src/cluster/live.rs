@@ -122,7 +122,10 @@ impl Live {
     pub(crate) async fn answer(&self, question: Question) -> Result<Answer, String> {
         let current = self.current().ok_or("this node is not a member of its cluster at the moment")?;
         if question.cluster != current.joined.cluster {
-            return Err(format!("this node belongs to cluster {}, not to {}", current.joined.cluster, question.cluster));
+            return Err(format!(
+                "this node belongs to cluster {}, not to {}",
+                current.joined.cluster, question.cluster
+            ));
         }
         current.moves.answer(question).await
     }
@@ -160,7 +163,8 @@ impl Live {
             Ok((joined, lease, machine, mut tasks)) => {
                 let moves = Arc::new(Moves::default());
                 self.set_current(Some(Current { joined: joined.clone(), moves: moves.clone() }));
-                let lead = Lead { joined: joined.clone(), timing: self.settings.timing, pace: self.settings.pace, lease };
+                let lead =
+                    Lead { joined: joined.clone(), timing: self.settings.timing, pace: self.settings.pace, lease };
                 let clock = self.settings.clock.clone();
                 let (coordinator, here) = (self.settings.coordinator.clone(), self.here.clone());
                 tasks.spawn(async move { beats::beat(coordinator, clock, machine, &here.authority).await });

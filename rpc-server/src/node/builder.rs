@@ -301,7 +301,8 @@ impl NodeBuilder {
             Memory::new(self.max_body_memory.max(self.settings.max_message.saturating_add(limits::ENVELOPE_ROOM)));
         let Membership { groups, authority, cluster, coordinated } = membership;
         let here = Here::new(NodeId::new(address.as_str()), groups, authority, self.settings);
-        let client_side = WhereverBuilder::inside(here.clone(), cluster).http(self.http).force_remote(self.force_remote);
+        let client_side =
+            WhereverBuilder::inside(here.clone(), cluster).http(self.http).force_remote(self.force_remote);
         let client_side = match self.transport {
             Some(transport) => client_side.transport(transport),
             None => client_side,
@@ -323,8 +324,7 @@ impl NodeBuilder {
             (embedded, Some(Live::new(here.clone(), wherever.clone(), address.clone(), settings)))
         });
         let (limits, values) = (self.limits, self.values);
-        let parts =
-            Parts { here, wherever, catalogue, values, live, embedded, address, limits, doorman, body_memory };
+        let parts = Parts { here, wherever, catalogue, values, live, embedded, address, limits, doorman, body_memory };
         Ok(Node(Arc::new(parts)))
     }
 

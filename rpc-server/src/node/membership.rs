@@ -91,9 +91,7 @@ impl Coordination {
                 let embedded = Embedded::with_journal(clock.clone(), Box::new(journal));
                 seed(embedded.map_err(|error| unusable(&error))?)
             }
-            Self::Join(addresses) => {
-                (Arc::new(RemoteCoordinator::new(&addresses).map_err(Problem::Client)?), None)
-            }
+            Self::Join(addresses) => (Arc::new(RemoteCoordinator::new(&addresses).map_err(Problem::Client)?), None),
             Self::Given(coordinator) => (coordinator, None),
         };
         let Place { weight, zone, timing, pace, hand_over_time, clock, random } = place;

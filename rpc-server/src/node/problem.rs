@@ -55,7 +55,9 @@ pub enum Problem {
     #[error("the coordinator's folder cannot be used: {0}")]
     Seed(String),
     /// The node is told of a list and of a coordinator.
-    #[error("a node has either a fixed list of nodes or a coordinator: leave out `.nodes(…)`, or `.seed()` and the like")]
+    #[error(
+        "a node has either a fixed list of nodes or a coordinator: leave out `.nodes(…)`, or `.seed()` and the like"
+    )]
     TwoMemberships,
     /// The list of nodes is no cluster.
     #[error(transparent)]
