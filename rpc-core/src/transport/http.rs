@@ -12,7 +12,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 
 use self::cancel::{Cancels, TakeBack};
-use super::headers;
+use super::headers::{self, About};
 use crate::call::{Call, Caller, Reply};
 use crate::cluster::view::ClusterView;
 use crate::codec::envelope;
@@ -22,6 +22,9 @@ use crate::node::NodeInfo;
 use crate::transport::peers::Transport;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Headers of most calls: two of ours, and `accept`, `host` and `content-length` below us, for which the map then need not grow.
+const USUAL_HEADERS: usize = 6;
 
 /// How connections to peers are made and kept.
 #[derive(Clone, Debug)]
@@ -82,7 +85,6 @@ impl Transport for HttpTransport {
             client: self.client.clone(),
             url: url(&node.address, "/rpc"),
             cluster: self.cluster.clone(),
-            cluster_header: OnceLock::new(),
             max_reply: self.max_reply,
             cancels: Cancels::new(self.client.clone()),
         })
@@ -113,7 +115,6 @@ struct HttpPeer {
     client: Client,
     url: Result<Url, RpcError>,
     cluster: Arc<OnceLock<String>>,
-    cluster_header: OnceLock<HeaderValue>,
     max_reply: usize,
     cancels: Arc<Cancels>,
 }
@@ -151,21 +152,9 @@ impl HttpPeer {
     }
 
     fn headers(&self, call: &Call) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(10);
+        let mut map = HeaderMap::with_capacity(USUAL_HEADERS);
         map.insert(CONTENT_TYPE, JSON);
-        if let Some(cluster) = self.cluster_header() {
-            map.insert(headers::CLUSTER, cluster.clone());
-        }
-        if let Some(slot) = call.target.slot() {
-            map.insert(headers::SLOT, slot.get().into());
-            map.insert(headers::EPOCH, call.epoch.into());
-        }
-        // Rounded up, so that what is left of the last millisecond is not taken from the callee.
-        let left = call.deadline.remaining().as_micros().div_ceil(1000);
-        map.insert(headers::DEADLINE, u64::try_from(left).unwrap_or(u64::MAX).into());
-        if let Ok(id) = HeaderValue::try_from(call.id.to_text()) {
-            map.insert(headers::CALL, id);
-        }
+        map.insert(headers::CALL, self.about(call).to_value());
         if call.hops > 0 {
             map.insert(headers::HOPS, u64::from(call.hops).into());
         }
@@ -180,13 +169,17 @@ impl HttpPeer {
         map
     }
 
-    /// The cluster's id as a header, made once it is known.
-    fn cluster_header(&self) -> Option<&HeaderValue> {
-        if let Some(header) = self.cluster_header.get() {
-            return Some(header);
+    fn about(&self, call: &Call) -> About<'_> {
+        let slot = call.target.slot();
+        // Rounded up, so that what is left of the last millisecond is not taken from the callee.
+        let left = call.deadline.remaining().as_micros().div_ceil(1000);
+        About {
+            id: call.id,
+            slot,
+            epoch: slot.map(|_| call.epoch),
+            left: Some(u64::try_from(left).unwrap_or(u64::MAX)),
+            cluster: self.cluster.get().map(String::as_str),
         }
-        let header = HeaderValue::from_str(self.cluster.get()?).ok()?;
-        Some(self.cluster_header.get_or_init(|| header))
     }
 
     fn too_late(&self, call: &Call) -> RpcError {
