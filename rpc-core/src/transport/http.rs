@@ -66,7 +66,8 @@ impl HttpTransport {
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .retry(reqwest::retry::never())
+            // Without a number, it copies each request before it sees that it must never repeat it.
+            .retry(reqwest::retry::never().max_retries_per_request(0))
             .http1_only()
             .tcp_nodelay(true)
             .connect_timeout(settings.connect_timeout)
