@@ -16,6 +16,7 @@ mod joined;
 mod lead;
 mod live;
 mod membership;
+mod operate;
 mod picture;
 mod sending;
 mod source;

@@ -14,7 +14,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 
 use self::cancel::{Cancels, TakeBack};
-use super::headers;
+use super::headers::{self, About};
 use crate::call::{Call, Caller, Reply};
 use crate::cluster::hand_over::{Answer, Question};
 use crate::cluster::view::ClusterView;
@@ -25,6 +25,9 @@ use crate::node::NodeInfo;
 use crate::transport::peers::Transport;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Headers of most calls: two of ours, and `accept`, `host` and `content-length` below us, for which the map then need not grow.
+const USUAL_HEADERS: usize = 6;
 
 /// How connections to peers are made and kept.
 #[derive(Clone, Debug)]
@@ -73,7 +76,8 @@ fn client(settings: &HttpSettings) -> Result<Client, RpcError> {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .retry(reqwest::retry::never())
+        // Without a number, it copies each request before it sees that it must never repeat it.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         .http1_only()
         .tcp_nodelay(true)
         .connect_timeout(settings.connect_timeout)
@@ -90,7 +94,6 @@ impl Transport for HttpTransport {
             client: self.client.clone(),
             url: url(&node.address, "/rpc"),
             cluster: self.cluster.clone(),
-            cluster_header: OnceLock::new(),
             max_reply: self.max_reply,
             cancels: Cancels::new(self.client.clone()),
         })
@@ -125,7 +128,6 @@ struct HttpPeer {
     client: Client,
     url: Result<Url, RpcError>,
     cluster: Arc<OnceLock<String>>,
-    cluster_header: OnceLock<HeaderValue>,
     max_reply: usize,
     cancels: Arc<Cancels>,
 }
@@ -163,21 +165,9 @@ impl HttpPeer {
     }
 
     fn headers(&self, call: &Call) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(10);
+        let mut map = HeaderMap::with_capacity(USUAL_HEADERS);
         map.insert(CONTENT_TYPE, JSON);
-        if let Some(cluster) = self.cluster_header() {
-            map.insert(headers::CLUSTER, cluster.clone());
-        }
-        if let Some(slot) = call.target.slot() {
-            map.insert(headers::SLOT, slot.get().into());
-            map.insert(headers::EPOCH, call.epoch.into());
-        }
-        // Rounded up, so that what is left of the last millisecond is not taken from the callee.
-        let left = call.deadline.remaining().as_micros().div_ceil(1000);
-        map.insert(headers::DEADLINE, u64::try_from(left).unwrap_or(u64::MAX).into());
-        if let Ok(id) = HeaderValue::try_from(call.id.to_text()) {
-            map.insert(headers::CALL, id);
-        }
+        map.insert(headers::CALL, self.about(call).to_value());
         if call.hops > 0 {
             map.insert(headers::HOPS, u64::from(call.hops).into());
         }
@@ -192,13 +182,17 @@ impl HttpPeer {
         map
     }
 
-    /// The cluster's id as a header, made once it is known.
-    fn cluster_header(&self) -> Option<&HeaderValue> {
-        if let Some(header) = self.cluster_header.get() {
-            return Some(header);
+    fn about(&self, call: &Call) -> About<'_> {
+        let slot = call.target.slot();
+        // Rounded up, so that what is left of the last millisecond is not taken from the callee.
+        let left = call.deadline.remaining().as_micros().div_ceil(1000);
+        About {
+            id: call.id,
+            slot,
+            epoch: slot.map(|_| call.epoch),
+            left: Some(u64::try_from(left).unwrap_or(u64::MAX)),
+            cluster: self.cluster.get().map(String::as_str),
         }
-        let header = HeaderValue::from_str(self.cluster.get()?).ok()?;
-        Some(self.cluster_header.get_or_init(|| header))
     }
 
     fn too_late(&self, call: &Call) -> RpcError {
