@@ -48,6 +48,14 @@ pub use rpc_core::state::{Content, Pulled, SlotState, StateError};
 pub use rpc_server::listener::{Drained, Limits, serve, serve_with, serve_with_shutdown};
 pub use rpc_server::node::{Node, NodeBuilder, Problem, StartError};
 
+// Join: a live cluster, in which nodes come and go and slots move.
+pub use rpc_core::clock::{BootClock, Clock};
+pub use rpc_core::cluster::authority::Timing;
+pub use rpc_core::cluster::controller::Pace;
+pub use rpc_core::coordinator;
+pub use rpc_core::coordinator::Coordinator;
+pub use rpc_server::cluster::{Ended, JoinError, Status};
+
 pub use rpc_server::testing;
 
 /// The cluster as a node tells it: nodes, slots, services, counts.

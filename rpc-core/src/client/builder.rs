@@ -1,6 +1,6 @@
 //! Puts the client side of a program together.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -136,6 +136,7 @@ impl WhereverBuilder {
             cluster: self.cluster,
             refreshed: Mutex::default(),
             noise,
+            is_live: AtomicBool::new(false),
         });
         let router: Arc<dyn Caller> = Arc::new(Router(shared.clone()));
         let all: Arc<dyn Caller> = Arc::new(Fanout::around(router, shared.clone()));

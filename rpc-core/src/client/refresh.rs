@@ -1,6 +1,7 @@
 //! Asks the cluster for its map again: one request at a time, at most one a second, never under a lock that calls use.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
@@ -19,37 +20,65 @@ const BRIEFLY: Duration = Duration::from_millis(20);
 /// Longest wait for one node's map.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Refreshes the map if that is possible and due, and returns when the map is as new as it can be had. A node of a fixed cluster
-/// has nothing to refresh.
+/// Refreshes the map if that is possible and due, and returns when the map is as new as it can be had. A node need not ask: one of
+/// a fixed cluster has nothing to refresh, and any other is told.
 pub(super) async fn ask_for_map(shared: &Arc<Shared>, deadline: Deadline) {
+    let _late_is_no_matter = tokio::time::timeout_at(deadline.instant().into(), refresh(shared, false)).await;
+}
+
+/// Asks for the map in the background, if it is due and nobody else does.
+pub(super) fn hint(shared: &Arc<Shared>) {
+    if shared.here.is_some() || shared.refreshed.try_lock().is_ok_and(|ended| !is_due(*ended)) {
+        return;
+    }
+    let shared = shared.clone();
+    tokio::spawn(async move { refresh(&shared, false).await });
+}
+
+/// Learns what there is to learn before a call that failed with `error` is tried again. A node that cannot be reached may have left:
+/// in a live cluster the call waits for a map that is newer than its failure. In a fixed one there is something else to try, or
+/// nothing: the call waits only briefly.
+pub(super) async fn after_failure(shared: &Arc<Shared>, error: &RpcError, deadline: Deadline) {
+    if shared.here.is_some() {
+        return;
+    }
+    let is_gone = matches!(error.kind(), Kind::Unavailable | Kind::ShuttingDown | Kind::ConnectionLost);
+    let must = is_gone && shared.is_live.load(Ordering::Relaxed);
+    let refreshing = {
+        let shared = shared.clone();
+        tokio::spawn(async move { refresh(&shared, must).await })
+    };
+    let patience = if must { LEAST_INTERVAL + PATIENCE } else { BRIEFLY };
+    let _goes_on_without_us = tokio::time::timeout(patience.min(deadline.remaining()), refreshing).await;
+}
+
+/// Asks for the map, unless somebody else's request ended after this one began, or the last one is too young. Then it returns, or
+/// waits until it is not if it `must`.
+async fn refresh(shared: &Arc<Shared>, must: bool) {
     if shared.here.is_some() {
         return;
     }
     let asked = Instant::now();
-    let refreshing = async {
-        let mut ended = shared.refreshed.lock().await;
-        // Whoever waited here while another's request went on takes its result.
-        let is_due = ended.is_none_or(|ended| ended < asked && ended.elapsed() >= LEAST_INTERVAL);
-        if is_due {
-            if let Err(error) = fetch(shared).await {
-                tracing::debug!(%error, "the map could not be refreshed");
-            }
-            *ended = Some(Instant::now());
-        }
-    };
-    let _late_is_no_matter = tokio::time::timeout_at(deadline.instant().into(), refreshing).await;
-}
-
-/// As [`ask_for_map`], for a call that has something else to try: the request goes on without it, and it waits only briefly.
-pub(super) async fn hint_for_map(shared: &Arc<Shared>, deadline: Deadline) {
-    if shared.here.is_some() || shared.refreshed.try_lock().is_err() {
+    // Whoever waits here while another's request goes on takes its result.
+    let mut ended = shared.refreshed.lock().await;
+    if ended.is_some_and(|ended| ended >= asked) {
         return;
     }
-    let refreshing = {
-        let shared = shared.clone();
-        tokio::spawn(async move { ask_for_map(&shared, deadline).await })
-    };
-    let _goes_on_without_us = tokio::time::timeout(BRIEFLY, refreshing).await;
+    if !is_due(*ended) {
+        if !must {
+            return;
+        }
+        let young = ended.map_or(Duration::ZERO, |ended| ended.elapsed());
+        tokio::time::sleep(LEAST_INTERVAL.saturating_sub(young)).await;
+    }
+    if let Err(error) = fetch(shared).await {
+        tracing::debug!(%error, "the map could not be refreshed");
+    }
+    *ended = Some(Instant::now());
+}
+
+fn is_due(ended: Option<Instant>) -> bool {
+    ended.is_none_or(|ended| ended.elapsed() >= LEAST_INTERVAL)
 }
 
 /// Reads the map from the first node that answers: known members first, then the addresses given at the start.
@@ -92,6 +121,7 @@ fn install(shared: &Shared, view: &ClusterView) -> Result<(), RpcError> {
         let message = format!("node {} belongs to cluster {}, this client to {known}", view.node, view.cluster);
         return Err(RpcError::new(Kind::Unauthorised, message));
     }
+    shared.is_live.store(view.coordinator != FIXED, Ordering::Relaxed);
     // Only of groups that a client in this program can ask for: tables for all others would be a peer's to fill.
     let is_used = |name: &str| linked_services().any(|service| service.group == name);
     for (name, group) in view.groups.iter().filter(|(name, _)| is_used(name)) {

@@ -43,7 +43,7 @@ impl Router {
             return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call was sent"));
         }
         let group = self.0.groups.get(call.method.group);
-        let mut retry = Retry::new(call.method.repeatable(), self.0.here.is_none());
+        let mut retry = Retry::new(call.method.repeatable(), self.0.can_learn());
         let mut avoid: Vec<NodeId> = Vec::new();
         // Retries earn nothing, or a storm of them would pay for itself.
         let mut earns = true;
@@ -63,6 +63,8 @@ impl Router {
                 Step::Fail => return Err(lost_way(error, &retry, &call)),
                 Step::Follow => {
                     self.0.counts.redirects.add();
+                    // Where one slot went, others went too; they are asked for while this call goes on.
+                    refresh::hint(&self.0);
                     Duration::ZERO
                 }
                 Step::Refresh(wait) | Step::Wait(wait) => {
@@ -76,7 +78,7 @@ impl Router {
                         // The first try may still be running under its id, which names one call.
                         call.id = self.0.session.next();
                     }
-                    Box::pin(refresh::hint_for_map(&self.0, call.deadline)).await;
+                    Box::pin(refresh::after_failure(&self.0, &error, call.deadline)).await;
                     wait
                 }
                 Step::Spend(_) => return Err(error),

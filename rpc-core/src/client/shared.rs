@@ -1,6 +1,6 @@
 //! What all clients of one program share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -29,9 +29,16 @@ pub(crate) struct Shared {
     /// never take it.
     pub(crate) refreshed: Mutex<Option<Instant>>,
     pub(crate) noise: AtomicU64,
+    /// The last map was a live cluster's.
+    pub(crate) is_live: AtomicBool,
 }
 
 impl Shared {
+    /// Whether owners may change while a call waits: not on a node of a fixed cluster.
+    pub(crate) fn can_learn(&self) -> bool {
+        self.here.as_ref().is_none_or(|here| here.authority.is_leased())
+    }
+
     /// A random fraction from 0 to 1, good enough to part callers who failed together.
     pub(crate) fn jitter(&self) -> f64 {
         // Weyl sequence through a mixing step (splitmix64); seeded by the session's random number.

@@ -43,6 +43,11 @@ impl Authority {
         until == FOREVER || (until > LAPSED && self.clock.as_ref().is_some_and(|clock| nanos(clock.now()) < until))
     }
 
+    /// Whether it has to be given, and ends by itself: the node is of a live cluster.
+    pub fn is_leased(&self) -> bool {
+        self.clock.is_some()
+    }
+
     /// The incarnation that executes now.
     #[inline]
     pub fn term(&self) -> u64 {

@@ -119,13 +119,16 @@ impl Incoming {
     /// Not executed, all of them: the node is leaving or without authority, the deadline has passed, the key's slot is not the
     /// one the caller computed, belongs to another node ([`Kind::Moved`]) or has an epoch this node has not heard of yet.
     pub async fn enter(&self, key: Key) -> Result<Entry<'_>, RpcError> {
-        self.here.admits()?;
+        let slot = key.slot().map_err(|error| error.at_node(&self.here.id))?;
+        if let Err(refused) = self.here.admits() {
+            // A node on its way out still knows where its slots went.
+            return Err(slot.and_then(|slot| self.elsewhere(slot)).unwrap_or(refused));
+        }
         if self.deadline.is_some_and(Deadline::has_passed) {
             return Err(
                 RpcError::new(Kind::Deadline, "the deadline had passed before the call started").at_node(&self.here.id)
             );
         }
-        let slot = key.slot().map_err(|error| error.at_node(&self.here.id))?;
         let occupied = match slot {
             Some(slot) => Some(self.occupy(slot).await?),
             None => None,
@@ -159,7 +162,25 @@ impl Incoming {
     async fn wait_for(&self, slot: Slot) -> Result<Occupied<'_>, RpcError> {
         let patience = Instant::now() + MAX_PARK;
         let until = self.deadline.map_or(patience, |deadline| patience.min(deadline.instant().into()));
-        self.group.admit(slot, until, false).await.map_err(|why| self.not_here(slot, why))
+        self.group.admit(slot, until, self.is_waited_for()).await.map_err(|why| self.not_here(slot, why))
+    }
+
+    /// The redirect to another owner, if there is one.
+    fn elsewhere(&self, slot: Slot) -> Option<RpcError> {
+        let owner = self.group.owner(slot).filter(|owner| owner.node.id != self.here.id)?;
+        Some(self.not_here(slot, NotHere::Moved(owner)))
+    }
+
+    /// Whether the call is made by one that runs on this node in a slot of the same group that is being handed over: that one has to
+    /// end before the hand-over goes on, and so has this call.
+    fn is_waited_for(&self) -> bool {
+        Context::with_current(|current| {
+            current.is_some_and(|outer| {
+                let is_here = outer.node() == Some(&self.here.id);
+                let is_of_group = outer.method().is_some_and(|method| method.group == self.method.group);
+                is_here && is_of_group && outer.slot().is_some_and(|slot| self.group.is_draining(slot))
+            })
+        })
     }
 
     fn not_here(&self, slot: Slot, why: NotHere) -> RpcError {

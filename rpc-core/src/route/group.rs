@@ -162,6 +162,11 @@ impl Group {
         self.cells.is_open(slot)
     }
 
+    /// Whether calls still run in `slot`, which is being handed over.
+    pub fn is_draining(&self, slot: Slot) -> bool {
+        self.cells.is_sealed(slot) && self.cells.is_open(slot)
+    }
+
     /// How many calls wait for a slot.
     pub fn parked(&self) -> usize {
         self.park.waiting()

@@ -2,15 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::state::Slots;
 use rpc_core::state::slots::{Key, Value};
+use rpc_core::slot::Slot;
 use rpc_core::{NodeId, RpcError};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::cluster::Status;
 use crate::node::{Node, NodeBuilder};
 
 type Configure = Arc<dyn Fn(NodeBuilder, &TestNode) -> NodeBuilder + Send + Sync>;
@@ -19,6 +22,7 @@ type Configure = Arc<dyn Fn(NodeBuilder, &TestNode) -> NodeBuilder + Send + Sync
 #[must_use = "a builder does nothing before `start`"]
 pub struct ClusterBuilder {
     weights: Vec<u32>,
+    is_live: bool,
     configure: Vec<Configure>,
 }
 
@@ -71,6 +75,7 @@ impl std::ops::Deref for ProvidingNode {
 /// ```
 pub struct Cluster {
     nodes: Vec<Running>,
+    configure: Vec<Configure>,
 }
 
 struct Running {
@@ -82,7 +87,7 @@ struct Running {
 impl Cluster {
     /// A cluster of `size` equal nodes that provide only what they are given.
     pub fn builder(size: usize) -> ClusterBuilder {
-        ClusterBuilder { weights: vec![1; size], configure: vec![Arc::new(|builder, _| builder.only_given())] }
+        ClusterBuilder { weights: vec![1; size], is_live: false, configure: vec![Arc::new(|builder, _| builder.only_given())] }
     }
 
     /// The nodes, in order.
@@ -120,6 +125,66 @@ impl Cluster {
     /// As [`Wherever::connect`].
     pub async fn connect(&self) -> Result<Wherever, RpcError> {
         Wherever::connect(self.nodes().map(Node::address)).await
+    }
+
+    /// Adds a node to a live cluster, and gives its index. It is a member when this returns; slots move to it from then on.
+    ///
+    /// # Panics
+    /// When it cannot start, with the reason, or the cluster is a fixed one.
+    pub async fn add(&mut self) -> usize {
+        let seed = self.nodes[0].node.address().to_owned();
+        assert!(self.nodes[0].node.live().is_some(), "a fixed cluster has the nodes that it has");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let index = self.nodes.len();
+        let builder = Node::builder().join([seed]).advertise(address);
+        self.nodes.push(run(configured(&self.configure, builder, index, address), listener));
+        self.member(index).await;
+        index
+    }
+
+    /// Waits until the node at `index` is a member of its live cluster, with the right to execute.
+    ///
+    /// # Panics
+    /// When it stops instead.
+    pub async fn member(&self, index: usize) {
+        let node = self.node(index);
+        self.until(|| {
+            assert!(!matches!(node.status(), Status::Stopped(_)), "node {index}: {:?}", node.status());
+            node.status() == Status::Member && node.here().authority.holds()
+        })
+        .await;
+    }
+
+    /// Waits until every slot of `group` is served by one of `owners`, by equal shares, as each node that answers sees it.
+    pub async fn settled(&self, group: &str, owners: &[usize]) {
+        let share = usize::from(Slot::COUNT) / owners.len();
+        self.until(|| {
+            let alive = self.nodes.iter().filter(|running| !running.serving.is_finished());
+            alive.map(|running| running.node.view()).all(|view| {
+                let Some(map) = view.groups.get(group) else { return true };
+                let quiet = view.live.is_none_or(|live| live.unsettled.is_empty() && live.moves.is_empty());
+                let held = |index: &usize| map.slots_of(self.node(*index).id()) as usize;
+                let is_fair = |count: usize| (share..=share + 1).contains(&count);
+                quiet
+                    && owners.iter().map(held).sum::<usize>() == usize::from(Slot::COUNT)
+                    && owners.iter().map(held).all(is_fair)
+            })
+        })
+        .await;
+    }
+
+    /// Waits until `is_so`, looking often.
+    ///
+    /// # Panics
+    /// When it is not so within a minute.
+    pub async fn until(&self, mut is_so: impl FnMut() -> bool) {
+        let waited = async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waited).await.expect("what is waited for happens within a minute");
     }
 
     /// Ends the node at `index` in good order: running calls finish, new ones are refused.
@@ -178,6 +243,12 @@ impl ClusterBuilder {
         self
     }
 
+    /// Makes it a live cluster: the first node holds the coordinator in memory, the others join it, and slots move.
+    pub fn live(mut self) -> Self {
+        self.is_live = true;
+        self
+    }
+
     /// Sends every call over the network, also those that could stay on their node.
     pub fn force_remote(self) -> Self {
         self.configure(|builder, _| builder.force_remote())
@@ -201,14 +272,28 @@ impl ClusterBuilder {
         let list: Vec<(SocketAddr, u32)> = listeners.iter().map(address).zip(self.weights.iter().copied()).collect();
         let nodes = listeners.into_iter().enumerate().map(|(index, listener)| {
             let address = address(&listener);
-            let about = TestNode { index, id: NodeId::new(address.to_string()), address };
-            let builder = Node::builder().nodes(list.clone()).advertise(address);
-            let builder = self.configure.iter().fold(builder, |builder, change| change(builder, &about));
-            let node = builder.build().unwrap_or_else(|error| panic!("node {index}: {error}"));
-            run(node, listener)
+            let builder = Node::builder().advertise(address);
+            let builder = match (self.is_live, index) {
+                (false, _) => builder.nodes(list.clone()),
+                (true, 0) => builder.seed().weight(list[0].1),
+                (true, _) => builder.join([list[0].0]).weight(list[index].1),
+            };
+            run(configured(&self.configure, builder, index, address), listener)
         });
-        Cluster { nodes: nodes.collect() }
+        let cluster = Cluster { nodes: nodes.collect(), configure: self.configure };
+        if self.is_live {
+            for index in 0..cluster.nodes.len() {
+                cluster.member(index).await;
+            }
+        }
+        cluster
     }
+}
+
+fn configured(configure: &[Configure], builder: NodeBuilder, index: usize, address: SocketAddr) -> Node {
+    let about = TestNode { index, id: NodeId::new(address.to_string()), address };
+    let builder = configure.iter().fold(builder, |builder, change| change(builder, &about));
+    builder.build().unwrap_or_else(|error| panic!("node {index}: {error}"))
 }
 
 fn run(node: Node, listener: TcpListener) -> Running {

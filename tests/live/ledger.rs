@@ -1,0 +1,125 @@
+//! A service that shows when a call is lost or run twice, and what calls it without a pause.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use wherever::testing::{Cluster, ClusterBuilder, ProvidingNode};
+use wherever::{Inject, RpcError, Slots, rpc_provider, rpc_service};
+
+#[rpc_service(name = "live.Ledger")]
+pub(crate) trait Ledger {
+    /// Adds one, and says how many there are now: no two calls of one key are told the same.
+    async fn add(&self, key: String) -> Result<u64, RpcError>;
+
+    #[rpc(read)]
+    async fn total(&self, key: String) -> Result<u64, RpcError>;
+}
+
+#[derive(Inject)]
+pub(crate) struct Book {
+    #[rpc_state]
+    totals: Slots<String, u64>,
+}
+
+impl Book {
+    pub(crate) fn on(node: &ProvidingNode) -> Self {
+        Self { totals: node.slots("Book.totals") }
+    }
+}
+
+#[rpc_provider(given)]
+impl Ledger for Book {
+    async fn add(&self, key: String) -> Result<u64, RpcError> {
+        tokio::task::yield_now().await;
+        self.totals.update(&key, 0, |total| {
+            *total += 1;
+            *total
+        })
+    }
+
+    async fn total(&self, key: String) -> Result<u64, RpcError> {
+        Ok(self.totals.get(&key)?.unwrap_or(0))
+    }
+}
+
+/// A live cluster of `size` nodes that keep ledgers.
+pub(crate) fn live(size: usize) -> ClusterBuilder {
+    Cluster::builder(size).live().provide_with(Book::on)
+}
+
+/// Calls that go on all the time.
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<Heard>>,
+}
+
+/// What callers were told.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// The answers for each key.
+    pub(crate) answers: BTreeMap<String, Vec<u64>>,
+    pub(crate) failures: Vec<RpcError>,
+    pub(crate) longest: Duration,
+}
+
+impl Load {
+    /// Starts a worker on each client, with `keys` keys of its own.
+    pub(crate) fn start(clients: Vec<LedgerClient>, keys: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let work = |(worker, client): (usize, LedgerClient)| tokio::spawn(work(stop.clone(), worker, client, keys));
+        let workers = clients.into_iter().enumerate().map(work).collect();
+        Self { stop, workers }
+    }
+
+    /// Ends the calls, and gives what they heard.
+    pub(crate) async fn stop(self) -> Heard {
+        self.stop.store(true, Ordering::Release);
+        let mut all = Heard::default();
+        for worker in self.workers {
+            let heard = worker.await.unwrap();
+            all.answers.extend(heard.answers);
+            all.failures.extend(heard.failures);
+            all.longest = all.longest.max(heard.longest);
+        }
+        all
+    }
+}
+
+async fn work(stop: Arc<AtomicBool>, worker: usize, client: LedgerClient, keys: usize) -> Heard {
+    let mut heard = Heard::default();
+    for turn in 0.. {
+        if stop.load(Ordering::Acquire) {
+            break;
+        }
+        let key = format!("{worker}-{}", turn % keys);
+        let started = Instant::now();
+        match client.add(key.clone()).await {
+            Ok(total) => heard.answers.entry(key).or_default().push(total),
+            Err(error) => heard.failures.push(error),
+        }
+        heard.longest = heard.longest.max(started.elapsed());
+    }
+    heard
+}
+
+impl Heard {
+    /// Every call succeeded, ran once, and is still there.
+    pub(crate) async fn check(&self, client: &LedgerClient) {
+        assert!(self.failures.is_empty(), "{} failures, the first: {}", self.failures.len(), self.failures[0]);
+        assert!(!self.answers.is_empty());
+        for (key, answers) in &self.answers {
+            let told: HashSet<u64> = answers.iter().copied().collect();
+            assert_eq!(told.len(), answers.len(), "{key}: an answer came twice");
+            let count = answers.len() as u64;
+            assert_eq!(answers.iter().max(), Some(&count), "{key}: a call was lost or ran twice");
+            assert_eq!(client.total(key.clone()).await.unwrap(), count, "{key}");
+        }
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.answers.values().map(Vec::len).sum()
+    }
+}

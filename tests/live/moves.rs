@@ -1,0 +1,35 @@
+//! Planned moves under load.
+
+use crate::ledger::{Ledger, LedgerClient, Load, live};
+
+const GROUP: &str = "default";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_share_the_slots_and_serve() {
+    let cluster = live(3).start().await;
+    cluster.settled(GROUP, &[0, 1, 2]).await;
+    let client: LedgerClient = cluster.client(0);
+    for n in 0..50 {
+        assert_eq!(client.add(format!("key-{n}")).await.unwrap(), 1);
+    }
+    let from_outside: LedgerClient = cluster.connect().await.unwrap().client();
+    for n in 0..50 {
+        assert_eq!(from_outside.total(format!("key-{n}")).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_joins_and_another_leaves_under_load_and_no_call_fails() {
+    let mut cluster = live(3).start().await;
+    cluster.settled(GROUP, &[0, 1, 2]).await;
+    let outside = cluster.connect().await.unwrap();
+    let clients: Vec<LedgerClient> = vec![cluster.client(0), cluster.client(1), outside.client(), outside.client()];
+    let load = Load::start(clients, 200);
+    let added = cluster.add().await;
+    cluster.settled(GROUP, &[0, 1, 2, added]).await;
+    cluster.stop(2).await;
+    cluster.settled(GROUP, &[0, 1, added]).await;
+    let heard = load.stop().await;
+    println!("{} calls, the longest took {:?}", heard.calls(), heard.longest);
+    heard.check(&cluster.client(added)).await;
+}
