@@ -15,7 +15,12 @@ pub struct Deadline(Instant);
 impl Deadline {
     /// `wait` from now, at most [`MAX_DEADLINE`].
     pub fn after(wait: Duration) -> Self {
-        Self(Instant::now() + wait.min(MAX_DEADLINE))
+        Self::counted_from(Instant::now(), wait)
+    }
+
+    /// `wait` from `start`, at most [`MAX_DEADLINE`]; for who has read the clock already.
+    pub fn counted_from(start: Instant, wait: Duration) -> Self {
+        Self(start + wait.min(MAX_DEADLINE))
     }
 
     /// The moment itself.

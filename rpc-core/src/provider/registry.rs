@@ -1,6 +1,6 @@
 //! Which services this node provides: those given to its builder and those found at link time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Provider;
 use crate::service::{MethodDescriptor, ServiceDescriptor};
@@ -8,7 +8,8 @@ use crate::service::{MethodDescriptor, ServiceDescriptor};
 /// The providers of one node, by service and by method.
 #[derive(Debug, Default)]
 pub struct Registry {
-    by_service: HashMap<&'static str, Provider>,
+    // Ordered: a node provides a few services, and comparing their names costs less than hashing one.
+    by_service: BTreeMap<&'static str, Provider>,
     by_method: HashMap<&'static str, &'static MethodDescriptor>,
 }
 

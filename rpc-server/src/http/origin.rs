@@ -50,7 +50,7 @@ impl Origin {
             Some(left) => Duration::from_millis(left),
             None => text(headers, &headers::DEADLINE)?.map_or(Ok(wait), asked_wait)?,
         };
-        let deadline = deadline(arrival, wait);
+        let deadline = Deadline::counted_from(arrival, wait);
         let trace = headers.get(headers::TRACE).map(|trace| Bytes::copy_from_slice(trace.as_bytes()));
         let peer = about.map(|about| Peer::read(headers, &about)).transpose()?;
         Ok(Self { peer, deadline, trace })
@@ -70,11 +70,6 @@ impl Peer {
         }
         Ok(Self { id: about.id, slot: about.slot, epoch: about.epoch.unwrap_or(0), hops, path })
     }
-}
-
-/// `wait` from `arrival`, cut to [`MAX_DEADLINE`].
-pub(super) fn deadline(arrival: Instant, wait: Duration) -> Deadline {
-    Deadline::after(wait.min(MAX_DEADLINE).saturating_sub(arrival.elapsed()))
 }
 
 /// The milliseconds that a caller asks for; more than fit are cut like any long wait.

@@ -14,13 +14,14 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::future::join_all;
+use rpc_core::call::Deadline;
 use rpc_core::codec::envelope::{self, BadRequest, Id, Message, Unparsed};
 use rpc_core::limits;
 use rpc_core::{Executed, Kind, RpcError};
 use tokio::time::timeout_at;
 
 use super::doorman::{TurnedAway, check_body, check_origin};
-use super::origin::{self, Origin};
+use super::origin::Origin;
 use super::{answer, execute};
 use crate::listener::Arrival;
 use crate::memory;
@@ -32,7 +33,7 @@ pub(super) async fn rpc(State(node): State<Node>, request: Request) -> Response 
     let (arrival, wait) = (parts.extensions.get::<Arrival>(), node.here().settings.default_deadline);
     let at = arrival.map_or_else(Instant::now, Arrival::at);
     let origin = Origin::read(&parts.headers, node.cluster_id(), at, wait);
-    let deadline = origin.as_ref().map_or_else(|_| origin::deadline(at, wait), |origin| origin.deadline);
+    let deadline = origin.as_ref().map_or_else(|_| Deadline::counted_from(at, wait), |origin| origin.deadline);
     let read = async {
         let _nobody_works_yet = arrival.map(Arrival::await_body);
         read(&parts, body, &node).await
