@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
+use tracing_subscriber::EnvFilter;
 use wherever::testing::{Cluster, ClusterBuilder, ProvidingNode};
 use wherever::{Inject, RpcError, Slots, rpc_provider, rpc_service};
 
@@ -47,6 +48,8 @@ impl Ledger for Book {
 
 /// A live cluster of `size` nodes that keep ledgers.
 pub(crate) fn live(size: usize) -> ClusterBuilder {
+    // `RUST_LOG=rpc_server=debug` shows what happened; without it, nothing is written.
+    let _is_set_already = tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).try_init();
     Cluster::builder(size).live().provide_with(Book::on)
 }
 

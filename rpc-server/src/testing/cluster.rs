@@ -159,7 +159,7 @@ impl Cluster {
     /// Waits until every slot of `group` is served by one of `owners`, by equal shares, as each node that answers sees it.
     pub async fn settled(&self, group: &str, owners: &[usize]) {
         let share = usize::from(Slot::COUNT) / owners.len();
-        self.until(|| {
+        let settled = self.until(|| {
             let alive = self.nodes.iter().filter(|running| !running.serving.is_finished());
             alive.map(|running| running.node.view()).all(|view| {
                 let Some(map) = view.groups.get(group) else { return true };
@@ -170,8 +170,8 @@ impl Cluster {
                     && owners.iter().map(held).sum::<usize>() == usize::from(Slot::COUNT)
                     && owners.iter().map(held).all(is_fair)
             })
-        })
-        .await;
+        });
+        settled.await;
     }
 
     /// Waits until `is_so`, looking often.
@@ -184,7 +184,10 @@ impl Cluster {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), waited).await.expect("what is waited for happens within a minute");
+        if tokio::time::timeout(Duration::from_secs(60), waited).await.is_err() {
+            let live = self.nodes().map(|node| (node.id().to_string(), node.view().live));
+            panic!("what is waited for did not happen within a minute; the nodes know: {:#?}", live.collect::<Vec<_>>());
+        }
     }
 
     /// Ends the node at `index` in good order: running calls finish, new ones are refused.
