@@ -72,6 +72,7 @@ fn view() -> ClusterView {
         cluster: nodes.cluster_id(),
         node: nodes.nodes()[0].id.clone(),
         coordinator: "fixed".to_owned(),
+        live: None,
         groups: [("default".to_owned(), nodes.slots())].into(),
         services: vec![ServiceView {
             name: "UrlStore".to_owned(),

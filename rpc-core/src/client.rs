@@ -11,6 +11,7 @@ pub mod router;
 mod shared;
 mod slots;
 pub mod typed;
+pub mod under_way;
 pub mod wherever;
 
 use std::sync::{Arc, OnceLock};
@@ -19,7 +20,10 @@ pub use builder::{Layer, WhereverBuilder};
 pub use far::Far;
 pub use near::Near;
 pub use typed::ServiceClient;
+pub use under_way::UnderWay;
 pub use wherever::Wherever;
+
+use near::Home;
 
 use crate::call::{Context, Target};
 use crate::error::{Kind, RpcError};
@@ -28,6 +32,7 @@ use crate::provider::incoming::Key;
 use crate::provider::{Provider, Service};
 use crate::route::group::Group;
 use crate::service::{MethodDescriptor, Routing};
+use crate::slot::Slot;
 
 /// A client of the service type `S`: backed by the cluster, by one node of it, or by a value in this process.
 pub struct Client<S: ?Sized>(Arc<Backing<S>>);
@@ -43,8 +48,14 @@ struct Cluster<S: ?Sized> {
     wherever: Wherever,
     group: Arc<Group>,
     pinned: Option<NodeId>,
-    // This node's own provider, found at the first call after the node's start.
-    provider: OnceLock<Option<Arc<S>>>,
+    // Found at the first call after the node's start.
+    local: OnceLock<Option<Local<S>>>,
+}
+
+/// This node and its own provider, which takes calls as plain method calls.
+struct Local<S: ?Sized> {
+    provider: Arc<S>,
+    home: Home,
 }
 
 /// Where one call goes.
@@ -84,12 +95,7 @@ impl<S: Service + ?Sized> Client<S> {
 
     fn of_cluster(wherever: &Wherever, pinned: Option<NodeId>) -> Self {
         let group = wherever.groups().get(S::descriptor().group);
-        Self(Arc::new(Backing::Cluster(Cluster {
-            wherever: wherever.clone(),
-            group,
-            pinned,
-            provider: OnceLock::new(),
-        })))
+        Self(Arc::new(Backing::Cluster(Cluster { wherever: wherever.clone(), group, pinned, local: OnceLock::new() })))
     }
 
     /// Decides where a call goes and, if it stays, takes its place there.
@@ -103,8 +109,34 @@ impl<S: Service + ?Sized> Client<S> {
 }
 
 impl<S: Service + ?Sized> Cluster<S> {
+    #[inline]
     fn route(&self, method: &'static MethodDescriptor, key: Key) -> Result<Route<'_, S>, RpcError> {
         let slot = key.slot()?;
+        let Some(local) = self.local().filter(|local| self.may_stay(local, method, slot)) else {
+            return self.far(method, slot);
+        };
+        let inside = match slot.map(|slot| local.home.group.enter(slot)) {
+            Some(None) => return self.far(method, slot),
+            Some(inside) => inside,
+            None => None,
+        };
+        Near::by_node(method, &local.provider, &local.home, inside, self.wherever.counts()).map(Route::Near)
+    }
+
+    /// Whether this node's own provider is asked, if it serves the slot.
+    #[inline]
+    fn may_stay(&self, local: &Local<S>, method: &MethodDescriptor, slot: Option<Slot>) -> bool {
+        match (&self.pinned, method.routing, slot) {
+            (Some(node), _, _) => *node == local.home.here.id,
+            (None, _, Some(_)) | (None, Routing::Here, None) => true,
+            (None, Routing::All(_), None) => false,
+            (None, _, None) => self.wherever.prefers_here(method) && !local.home.here.is_leaving(),
+        }
+    }
+
+    // Kept out of the code that every call runs through.
+    #[inline(never)]
+    fn far(&self, method: &'static MethodDescriptor, slot: Option<Slot>) -> Result<Route<'_, S>, RpcError> {
         let target = match (&self.pinned, method.routing, slot) {
             (Some(node), _, _) => Target::Node(node.clone(), slot),
             (None, _, Some(slot)) => Target::Slot(slot),
@@ -112,39 +144,24 @@ impl<S: Service + ?Sized> Cluster<S> {
             (None, Routing::Here, None) => Target::Node(self.here_id(method)?, None),
             (None, _, None) => Target::Any,
         };
-        match self.near(method, &target)? {
-            Some(near) => Ok(Route::Near(near)),
-            None => Far::new(&self.wherever, method, target).map(Route::Far),
+        Far::new(&self.wherever, method, target).map(Route::Far)
+    }
+
+    #[inline]
+    fn local(&self) -> Option<&Local<S>> {
+        match self.local.get() {
+            Some(known) => known.as_ref(),
+            None => self.find_local(),
         }
     }
 
-    /// The place of a call that this node's own provider takes as a plain method call.
-    fn near(&self, method: &'static MethodDescriptor, target: &Target) -> Result<Option<Near<'_, S>>, RpcError> {
-        let Some(here) = self.wherever.here().filter(|_| !self.wherever.forces_remote()) else { return Ok(None) };
-        let is_here = match target {
-            Target::Slot(_) | Target::Any => true,
-            Target::Node(node, _) => *node == here.id,
-            Target::All => false,
-        };
-        let Some(provider) = self.provider().filter(|_| is_here) else { return Ok(None) };
-        if matches!(target, Target::Any) && (!self.wherever.prefers_here(method) || here.is_leaving()) {
-            return Ok(None);
-        }
-        let occupied = match target.slot().map(|slot| (slot, self.group.enter(slot))) {
-            Some((_, None)) => return Ok(None),
-            Some((slot, Some(occupied))) => Some((slot, occupied)),
-            None => None,
-        };
-        Near::by_node(method, provider, here, &self.group, occupied, self.wherever.counts()).map(Some)
-    }
-
-    fn provider(&self) -> Option<&Arc<S>> {
-        if let Some(known) = self.provider.get() {
-            return known.as_ref();
-        }
-        let registry = self.wherever.here()?.registry()?;
-        let find = || registry.provider(S::descriptor().name).and_then(Provider::typed::<S>);
-        self.provider.get_or_init(find).as_ref()
+    #[cold]
+    fn find_local(&self) -> Option<&Local<S>> {
+        let here = self.wherever.here().filter(|_| !self.wherever.forces_remote())?;
+        let registry = here.registry()?;
+        let provider = || registry.provider(S::descriptor().name).and_then(Provider::typed::<S>);
+        let home = || Home { here: here.clone(), group: self.group.clone() };
+        self.local.get_or_init(|| Some(Local { provider: provider()?, home: home() })).as_ref()
     }
 
     fn here_id(&self, method: &MethodDescriptor) -> Result<NodeId, RpcError> {

@@ -1,26 +1,36 @@
 //! Where membership and slot maps are kept: a small, strictly ordered store of keys with leases and watches.
 //!
-//! Backends: one inside a seed node, and etcd. All pass one conformance suite. What is written there, and when, is
-//! [`cluster`](crate::cluster)'s affair; a backend knows keys and bytes only.
+//! Backends: one inside a seed node ([`embedded`]), which the other nodes reach over its port, and etcd. All pass one conformance
+//! suite and keep the same [`bounds`]. What is written there, and when, is [`cluster`](crate::cluster)'s affair; a backend knows keys
+//! and text only. A [`mirror`] keeps a copy of all keys up to date.
+
+pub mod bounds;
+pub mod embedded;
+pub mod journal;
+pub mod mirror;
+pub mod store;
+pub mod wire;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
 /// The number of a change; it grows by one with each transaction that changes something, and never goes back.
 pub type Revision = u64;
 
-/// The name of a lease, from its backend.
+/// The name of a lease, from its backend; never given twice.
 pub type LeaseId = u64;
 
 /// One key as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Its value.
+    /// Its value, which is text.
+    #[serde(with = "wire::text")]
     pub value: Bytes,
     /// The revision that wrote it last.
     pub revision: Revision,
@@ -29,7 +39,7 @@ pub struct Entry {
 }
 
 /// All keys under a prefix, at one revision.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     /// The revision at which this is the whole truth; a watch goes on from the next one.
     pub revision: Revision,
@@ -38,7 +48,8 @@ pub struct Range {
 }
 
 /// What must hold for a transaction to be applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Compare {
     /// The key does not exist.
     Absent(String),
@@ -49,13 +60,15 @@ pub enum Compare {
 }
 
 /// What a transaction does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Op {
     /// Writes a key; with a lease, the key goes when the lease ends.
     Put {
         /// The key.
         key: String,
-        /// Its new value.
+        /// Its new value, which is text.
+        #[serde(with = "wire::text")]
         value: Bytes,
         /// The lease that it goes with.
         lease: Option<LeaseId>,
@@ -66,7 +79,7 @@ pub enum Op {
 
 /// A transaction: if all of `compares` hold, all of `ops` are applied at one revision, otherwise none is. Either way the keys of
 /// `reads` are read at the end of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Txn {
     /// What must hold.
     pub compares: Vec<Compare>,
@@ -77,7 +90,7 @@ pub struct Txn {
 }
 
 /// What came of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TxnOutcome {
     /// Whether the comparisons held and the operations were applied.
     pub applied: bool,
@@ -88,7 +101,8 @@ pub struct TxnOutcome {
 }
 
 /// Something that happened to a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// It was written.
     Put(Entry),
@@ -103,7 +117,7 @@ pub enum Event {
 
 /// The changes under a watched prefix, in order: either some events, which all belong to revisions up to `revision`, or none, as
 /// a sign that nothing was missed up to `revision`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     /// Everything up to this revision has been told.
     pub revision: Revision,
@@ -112,8 +126,9 @@ pub struct Changes {
 }
 
 /// Why a coordinator did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
+#[serde(rename_all = "snake_case")]
 pub enum CoordinatorError {
     /// No answer in time, or none at all. A transaction may or may not have been applied: read before acting on either.
     #[error("the coordinator cannot be reached: {0}")]
@@ -149,7 +164,7 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Carries out a transaction.
     fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>>;
 
-    /// Makes a lease that ends `ttl` after it was last kept alive.
+    /// Makes a lease that ends `ttl` after it was last kept alive; some backends round it up to whole seconds.
     fn grant(&self, ttl: Duration) -> BoxFuture<'_, Result<LeaseId, CoordinatorError>>;
 
     /// Keeps a lease alive for another `ttl`. It tells liveness only: no right to execute follows from it.

@@ -49,3 +49,6 @@ pub const MAX_CANCELS: usize = 16_384;
 
 /// How long a cancellation may take: it is of no use afterwards.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long one answer of a move's source may take: the bounded drain of its slots (1 s) and a large piece on a slow line.
+pub const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,8 +1,9 @@
 //! Nodes: their names and where they answer.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,20 @@ impl NodeId {
     /// The node of this name.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
+    }
+
+    /// The same id for as long as the program runs, for a node of this program's own: what every call on it names is then no
+    /// reference count. Never for a name off the wire: what is interned is kept for good.
+    pub(crate) fn interned(&self) -> &'static Self {
+        // Held for a look-up or an insert.
+        static OWN: Mutex<BTreeSet<&'static NodeId>> = Mutex::new(BTreeSet::new());
+        let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = own.get(self) {
+            return known;
+        }
+        let kept: &'static Self = Box::leak(Box::new(self.clone()));
+        own.insert(kept);
+        kept
     }
 
     /// The name.

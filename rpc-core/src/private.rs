@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 pub use crate::call::Reply;
 pub use crate::client::typed::{ServiceClient, merge_replies};
-pub use crate::client::{Client, Far, Near, Route};
+pub use crate::client::{Client, Far, Near, Route, UnderWay};
 pub use crate::codec::args::{Args, ArgsWriter};
 pub use crate::error::RpcError;
 pub use crate::inject::{Inject, InjectError, Injector, LinkedProvider};
@@ -65,9 +65,9 @@ impl KeyParts {
     }
 }
 
-/// The service's error for an error of the framework.
-pub fn refused<R: MethodResult>(error: RpcError) -> R {
-    R::refused(error)
+/// A call that goes nowhere, and answers with the service's error for an error of the framework.
+pub fn refused<'a, R: MethodResult>(error: RpcError) -> UnderWay<'a, R> {
+    UnderWay::refused(error)
 }
 
 /// What an argument must be able to do, in one word, so that one type that cannot is one message.

@@ -60,7 +60,7 @@ pub struct Pulled {
 }
 
 /// What a slot begins with at a new owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
     /// With nothing: nobody had it before, or what it held is lost.
     Empty,

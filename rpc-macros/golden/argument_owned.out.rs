@@ -211,7 +211,7 @@ const _: () = {
                 ::wherever::__private::assert_argument::<String>();
                 ::wherever::__private::assert_argument::<Vec<Vec<Url>>>();
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_put,
@@ -221,28 +221,24 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_put(
-                                    provider,
-                                    __a0,
-                                    __a1,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_put(
+                            provider,
+                            __a0,
+                            __a1,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("code", &__a0)?;
-                                args.arg("url", &__a1)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("code", &__a0)?;
+                            args.arg("url", &__a1)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

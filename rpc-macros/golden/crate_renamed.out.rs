@@ -215,7 +215,7 @@ const _: () = {
                 crate::vendor::wherever::__private::assert_result::<
                     Result<(), StoreError>,
                 >();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_put,
@@ -225,26 +225,22 @@ const _: () = {
                     )
                 {
                     crate::vendor::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_put(
-                                    provider,
-                                    __a0,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_put(
+                            provider,
+                            __a0,
+                        ))
                     }
                     crate::vendor::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("code", &__a0)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("code", &__a0)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     crate::vendor::wherever::__private::Route::Refused(error) => {
                         crate::vendor::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

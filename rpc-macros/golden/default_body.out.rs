@@ -215,7 +215,7 @@ const _: () = {
             async move {
                 ::wherever::__private::assert_argument::<u64>();
                 ::wherever::__private::assert_result::<Result<u64, StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_twice,
@@ -225,26 +225,22 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_twice(
-                                    provider,
-                                    __a0,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_twice(
+                            provider,
+                            __a0,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("number", &__a0)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("number", &__a0)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

@@ -234,7 +234,7 @@ const _: () = {
                 ::wherever::__private::assert_argument::<u64>();
                 ::wherever::__private::assert_argument::<u64>();
                 ::wherever::__private::assert_result::<Result<u64, StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_sum,
@@ -244,30 +244,26 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_sum(
-                                    provider,
-                                    __a0,
-                                    __a1,
-                                    __a2,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_sum(
+                            provider,
+                            __a0,
+                            __a1,
+                            __a2,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("arg0", &__a0)?;
-                                args.arg("c", &__a1)?;
-                                args.arg("arg2", &__a2)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("arg0", &__a0)?;
+                            args.arg("c", &__a1)?;
+                            args.arg("arg2", &__a2)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

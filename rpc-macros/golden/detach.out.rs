@@ -204,7 +204,7 @@ const _: () = {
             async move {
                 ::wherever::__private::assert_argument::<String>();
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_put,
@@ -216,25 +216,24 @@ const _: () = {
                     ::wherever::__private::Route::Near(near) => {
                         let provider = near.shared_provider();
                         near.detach(async move {
-                                <dyn __StoreShim as __StoreShim>::__wherever_put(
-                                        &*provider,
-                                        __a0,
-                                    )
-                                    .await
-                            })
-                            .await
+                            <dyn __StoreShim as __StoreShim>::__wherever_put(
+                                    &*provider,
+                                    __a0,
+                                )
+                                .await
+                        })
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("code", &__a0)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("code", &__a0)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

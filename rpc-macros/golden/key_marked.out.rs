@@ -221,7 +221,7 @@ const _: () = {
                 ::wherever::__private::assert_argument::<Url>();
                 ::wherever::__private::assert_argument::<u16>();
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_put,
@@ -234,30 +234,26 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_put(
-                                    provider,
-                                    __a0,
-                                    __a1,
-                                    __a2,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_put(
+                            provider,
+                            __a0,
+                            __a1,
+                            __a2,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("url", &__a0)?;
-                                args.arg("code", &__a1)?;
-                                args.arg("day", &__a2)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("url", &__a0)?;
+                            args.arg("code", &__a1)?;
+                            args.arg("day", &__a2)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

@@ -181,21 +181,23 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self.0.route(&__METHOD_ping, ::wherever::__private::Key::none()) {
+                let call = match self
+                    .0
+                    .route(&__METHOD_ping, ::wherever::__private::Key::none())
+                {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_ping(provider),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_ping(
+                            provider,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
-                        far.call(|_args| { ::core::result::Result::Ok(()) }).await
+                        far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

@@ -262,7 +262,7 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_get,
@@ -272,26 +272,22 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_get(
-                                    provider,
-                                    __a0,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_get(
+                            provider,
+                            __a0,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("code", &__a0)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("code", &__a0)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
         #[allow(clippy::manual_async_fn)]
@@ -303,7 +299,7 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_put,
@@ -313,26 +309,22 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_put(
-                                    provider,
-                                    __a0,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_put(
+                            provider,
+                            __a0,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("code", &__a0)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("code", &__a0)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

@@ -236,21 +236,23 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<Vec<Url>, StoreError>>();
-                match self.0.route(&__METHOD_whole, ::wherever::__private::Key::none()) {
+                let call = match self
+                    .0
+                    .route(&__METHOD_whole, ::wherever::__private::Key::none())
+                {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_whole(provider),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_whole(
+                            provider,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
-                        far.call(|_args| { ::core::result::Result::Ok(()) }).await
+                        far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
         #[allow(clippy::manual_async_fn)]
@@ -260,29 +262,27 @@ const _: () = {
         ) -> impl ::core::future::Future<Output = Alias<u64>> + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Alias<u64>>();
-                match self.0.route(&__METHOD_partial, ::wherever::__private::Key::none())
+                let call = match self
+                    .0
+                    .route(&__METHOD_partial, ::wherever::__private::Key::none())
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_partial(
-                                    provider,
-                                    __a0,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_partial(
+                            provider,
+                            __a0,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("prefix", &__a0)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("prefix", &__a0)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

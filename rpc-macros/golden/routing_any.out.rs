@@ -227,26 +227,23 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(&__METHOD_here_first, ::wherever::__private::Key::none())
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_here_first(
-                                    provider,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_here_first(
+                            provider,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
-                        far.call(|_args| { ::core::result::Result::Ok(()) }).await
+                        far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
         #[allow(clippy::manual_async_fn)]
@@ -257,24 +254,23 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self.0.route(&__METHOD_in_turn, ::wherever::__private::Key::none())
+                let call = match self
+                    .0
+                    .route(&__METHOD_in_turn, ::wherever::__private::Key::none())
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_in_turn(
-                                    provider,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_in_turn(
+                            provider,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
-                        far.call(|_args| { ::core::result::Result::Ok(()) }).await
+                        far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

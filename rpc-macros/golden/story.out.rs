@@ -327,7 +327,7 @@ const _: () = {
                 ::wherever::__private::assert_argument::<String>();
                 ::wherever::__private::assert_argument::<Url>();
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_put,
@@ -337,28 +337,24 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_put(
-                                    provider,
-                                    __a0,
-                                    __a1,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_put(
+                            provider,
+                            __a0,
+                            __a1,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("code", &__a0)?;
-                                args.arg("url", &__a1)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("code", &__a0)?;
+                            args.arg("url", &__a1)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
         #[allow(clippy::manual_async_fn)]
@@ -372,7 +368,7 @@ const _: () = {
                 ::wherever::__private::assert_result::<
                     Result<Option<Url>, StoreError>,
                 >();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_get,
@@ -382,26 +378,22 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_get(
-                                    provider,
-                                    __a0,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_get(
+                            provider,
+                            __a0,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("code", &__a0)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("code", &__a0)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
         #[allow(clippy::manual_async_fn)]
@@ -412,23 +404,23 @@ const _: () = {
         > + ::core::marker::Send {
             async move {
                 ::wherever::__private::assert_result::<Result<u64, StoreError>>();
-                match self.0.route(&__METHOD_count, ::wherever::__private::Key::none()) {
+                let call = match self
+                    .0
+                    .route(&__METHOD_count, ::wherever::__private::Key::none())
+                {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_count(
-                                    provider,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_count(
+                            provider,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
-                        far.call(|_args| { ::core::result::Result::Ok(()) }).await
+                        far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

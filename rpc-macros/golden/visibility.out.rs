@@ -203,7 +203,7 @@ const _: () = {
             async move {
                 ::wherever::__private::assert_argument::<String>();
                 ::wherever::__private::assert_result::<Result<(), StoreError>>();
-                match self
+                let call = match self
                     .0
                     .route(
                         &__METHOD_put,
@@ -213,26 +213,22 @@ const _: () = {
                     )
                 {
                     ::wherever::__private::Route::Near(near) => {
-                        let provider = near.provider();
-                        near.run(
-                                <dyn __StoreShim as __StoreShim>::__wherever_put(
-                                    provider,
-                                    __a0,
-                                ),
-                            )
-                            .await
+                        near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_put(
+                            provider,
+                            __a0,
+                        ))
                     }
                     ::wherever::__private::Route::Far(far) => {
                         far.call(|args| {
-                                args.arg("code", &__a0)?;
-                                ::core::result::Result::Ok(())
-                            })
-                            .await
+                            args.arg("code", &__a0)?;
+                            ::core::result::Result::Ok(())
+                        })
                     }
                     ::wherever::__private::Route::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
-                }
+                };
+                call.await
             }
         }
     }

@@ -1,8 +1,10 @@
 //! The routes of a node.
 
 mod answer;
+pub mod coordinator;
 mod doorman;
 mod execute;
+mod live;
 mod origin;
 mod rpc;
 mod status;
@@ -14,12 +16,16 @@ use crate::node::Node;
 
 /// `/rpc` and `/wherever/*`, without a fallback, to be merged into a program's own router.
 pub(crate) fn router(node: Node) -> Router {
+    let held = node.embedded().map_or_else(Router::new, |embedded| coordinator::routes(embedded.clone()));
     Router::new()
         .route("/rpc", post(rpc::rpc))
+        .route("/wherever/move", post(live::question))
+        .route("/wherever/operate", post(live::operate))
         .route("/wherever/cluster", get(status::cluster))
         .route("/wherever/health", get(status::health))
         .route("/wherever/ready", get(status::ready))
         .with_state(node)
+        .merge(held)
 }
 
 /// What a node that serves alone adds.

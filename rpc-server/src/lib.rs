@@ -7,23 +7,29 @@
 //! - `http`: the routes; a request's way from headers to reply
 //! - `gateway`: calls of clients that know no slot map
 //! - [`node`]: the node and its builder
+//! - [`cluster`]: the node's part in a live cluster
 //! - `catalogue`: the services this program knows, by name
 //! - `memory`: what request bodies may take together
+//! - [`coordinator`]: the disk under a coordinator that a seed node holds
 //! - [`testing`]: whole clusters in one process, for users' tests and ours
 
 pub mod listener;
 
 mod serve;
 
-mod http;
+pub mod http;
 
 mod gateway;
 
 pub mod node;
 
+pub mod cluster;
+
 mod catalogue;
 
 mod memory;
+
+pub mod coordinator;
 
 pub mod testing;
 

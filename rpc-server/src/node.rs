@@ -1,6 +1,7 @@
 //! A node: what it is made of, and what it gives to the program around it.
 
 mod builder;
+mod membership;
 mod problem;
 mod providers;
 mod states;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use rpc_core::NodeId;
 use rpc_core::client::counts::Counts;
 use rpc_core::client::{ServiceClient, Wherever};
+use rpc_core::coordinator::embedded::Embedded;
 use rpc_core::inject::{Inject, InjectError, Injector, Values};
 use rpc_core::limits::CLIENT_IDLE;
 use rpc_core::provider::Here;
@@ -19,6 +21,7 @@ pub use builder::NodeBuilder;
 pub use problem::{Problem, StartError};
 
 use crate::catalogue::Catalogue;
+use crate::cluster::{Live, Status};
 use crate::listener::{self, Limits};
 use crate::memory::Memory;
 
@@ -38,7 +41,8 @@ struct Parts {
     wherever: Wherever,
     catalogue: Catalogue,
     values: Values,
-    cluster: String,
+    live: Option<Arc<Live>>,
+    embedded: Option<Arc<Embedded>>,
     address: String,
     limits: Limits,
     doorman: Doorman,
@@ -69,9 +73,14 @@ impl Node {
         &self.0.address
     }
 
-    /// The cluster's id: nodes of different ids refuse each other.
+    /// The cluster's id: nodes of different ids refuse each other. Empty before the node has found its cluster.
     pub fn cluster_id(&self) -> &str {
-        &self.0.cluster
+        self.wherever().cluster().unwrap_or_default()
+    }
+
+    /// How the node stands in a live cluster; in a fixed one it is always a member.
+    pub fn status(&self) -> Status {
+        self.live().map_or(Status::Member, |live| live.status())
     }
 
     /// The cluster as this node's own clients see it.
@@ -105,6 +114,16 @@ impl Node {
     /// The connection limits that the node was built with.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The node's part in a live cluster.
+    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
+        self.0.live.as_ref()
+    }
+
+    /// The coordinator that this node holds for others.
+    pub(crate) fn embedded(&self) -> Option<&Arc<Embedded>> {
+        self.0.embedded.as_ref()
     }
 
     pub(crate) fn here(&self) -> &Arc<Here> {
@@ -142,6 +161,6 @@ impl Node {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("id", self.id()).field("cluster", &self.0.cluster).finish_non_exhaustive()
+        f.debug_struct("Node").field("id", self.id()).field("cluster", &self.cluster_id()).finish_non_exhaustive()
     }
 }

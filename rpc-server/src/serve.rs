@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::cluster::{Ended, Status};
 use crate::http;
 use crate::listener::{self, Drained};
 use crate::node::{Node, NodeBuilder};
@@ -51,16 +53,50 @@ impl Node {
         router: Router,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Drained> {
+        let membership = self.start();
         // One drain time for both waits: that for connections, and that for calls whose connection is lost.
         let left_at = OnceLock::new();
         let leaving = async {
-            shutdown.await;
+            tokio::select! {
+                () = shutdown => self.hand_over().await,
+                () = self.stopped() => {}
+            }
             self.leave();
             left_at.get_or_init(Instant::now);
         };
         let drained = listener::serve_with_shutdown(listener, router, self.limits().clone(), leaving).await?;
         self.end_by(*left_at.get_or_init(Instant::now) + self.limits().drain_time).await;
-        Ok(drained)
+        let status = self.status();
+        membership.end().await;
+        match status {
+            Status::Stopped(why) => Err(io::Error::other(Ended(why))),
+            _ => Ok(drained),
+        }
+    }
+
+    /// Makes the node a member of its live cluster, in tasks of its own; a node of a fixed cluster is one anyway. The ways to serve
+    /// that this crate offers do it themselves: call it under a server of your own, with [`router`](Self::router).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(&self) -> Membership {
+        let task = self.live().map(|live| tokio::spawn(live.clone().run()));
+        Membership { node: self.clone(), task }
+    }
+
+    /// Moves the node's slots to the others, as far as there is time. Until it [leaves](Self::leave), it answers with where they are.
+    pub async fn hand_over(&self) {
+        if let Some(live) = self.live() {
+            live.hand_over().await;
+        }
+    }
+
+    /// Waits until the node cannot be a member of its live cluster any more, for the reason that [`status`](Self::status) then tells.
+    pub async fn stopped(&self) {
+        match self.live() {
+            Some(live) => _ = live.ended().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Leaves, and waits for the calls in flight from the network, also those whose connection is lost, up to the drain time.
@@ -76,6 +112,37 @@ impl Node {
         let drained = timeout_at(deadline, self.here().in_flight.wait_until_empty()).await;
         if drained.is_err() {
             tracing::warn!(calls = self.here().in_flight.count(), "the drain time is over, calls are abandoned");
+        }
+    }
+}
+
+/// A node's membership in a live cluster. Dropping it ends the membership at once, as a crash would; see [`end`](Self::end).
+#[must_use = "dropping the membership ends it"]
+pub struct Membership {
+    node: Node,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Membership {
+    /// Leaves the cluster: nothing of the node's own may run any more. Whoever takes its place need not wait for its authority to
+    /// end.
+    pub async fn end(mut self) {
+        if let (Some(live), Some(task)) = (self.node.live(), self.task.take()) {
+            if !matches!(live.status(), Status::Stopped(_)) {
+                live.leave().await;
+            }
+            let _ended = task.await;
+        }
+        if let Some(embedded) = self.node.embedded() {
+            embedded.close().await;
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
         }
     }
 }

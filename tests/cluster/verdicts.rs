@@ -57,6 +57,7 @@ fn view_of(nodes: Vec<NodeInfo>) -> ClusterView {
         cluster: "one".into(),
         node,
         coordinator: "test".into(),
+        live: None,
         groups: BTreeMap::from([("default".into(), group)]),
         services: Vec::new(),
         counts: CountsView::default(),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rpc_core::cluster::view::ClusterView;
+use rpc_core::transport::headers::About;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,8 +38,12 @@ impl Asked {
         lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
+    pub(crate) fn about(&self) -> About<'_> {
+        About::parse(self.header("x-wherever-call").unwrap()).unwrap()
+    }
+
     pub(crate) fn slot(&self) -> u16 {
-        self.header("x-wherever-slot").expect("a keyed call").parse().unwrap()
+        self.about().slot.expect("a keyed call").get()
     }
 
     /// A JSON-RPC reply to this call with further members.
@@ -82,7 +87,7 @@ pub(crate) struct Seen {
     pub(crate) maps: AtomicUsize,
     pub(crate) calls: AtomicUsize,
     pub(crate) cancels: Mutex<Vec<String>>,
-    /// The `x-wherever-call` header of each call.
+    /// The id of each call.
     pub(crate) ids: Mutex<Vec<String>>,
 }
 
@@ -191,8 +196,8 @@ async fn converse(stream: TcpStream, stage: &Stage) -> io::Result<()> {
         }
         let cluster = stage.view.lock().unwrap().as_ref().map(|view| view.cluster.clone());
         // A call of another test, whose peer had this port before; a cancellation names no cluster.
-        let is_stray = asked.header("x-wherever-cluster").is_some_and(|named| cluster.as_deref() != Some(named));
-        if is_stray || asked.header("x-wherever-call").is_none() {
+        let is_ours = |named: Option<&str>| named.is_none_or(|named| cluster.as_deref() == Some(named));
+        if asked.header("x-wherever-call").is_none() || !is_ours(asked.about().cluster) {
             stream.write_all(&http(403, "application/json", "{}")).await?;
             continue;
         }
@@ -206,7 +211,7 @@ async fn converse(stream: TcpStream, stage: &Stage) -> io::Result<()> {
             continue;
         }
         stage.seen.calls.fetch_add(1, Ordering::SeqCst);
-        stage.seen.ids.lock().unwrap().push(asked.header("x-wherever-call").unwrap().to_owned());
+        stage.seen.ids.lock().unwrap().push(asked.about().id.to_string());
         let script = stage.script.lock().unwrap().clone();
         if !perform(script(&asked), stream.get_mut()).await? {
             return Ok(());

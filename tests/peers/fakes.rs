@@ -64,6 +64,7 @@ impl Fakes {
             cluster: format!("scripted by {} at {}", std::process::id(), self.peers[0].address),
             node: group.nodes[0].id.clone(),
             coordinator: "fake".to_owned(),
+            live: None,
             groups: BTreeMap::from([("default".to_owned(), group)]),
             services: Vec::new(),
             counts: CountsView::default(),

@@ -57,7 +57,7 @@ async fn a_circle_of_redirects_ends_after_five() {
         let fakes = Fakes::start(2).await;
         let [a, b] = [0, 1].map(|peer| fakes[peer].address.to_string());
         let next = move |asked: &Asked| {
-            let known: u64 = asked.header("x-wherever-epoch").unwrap().parse().unwrap();
+            let known: u64 = asked.about().epoch.unwrap();
             if rising { known + 1 } else { EPOCH + 1 }
         };
         fakes[0].does(move |asked| asked.moved(&b, next(asked)));

@@ -45,7 +45,7 @@ async fn the_deadline_holds_whatever_the_peer_does() {
 async fn the_time_left_is_told_to_the_peer() {
     let fakes = Fakes::start(1).await;
     fakes[0].does(|asked| {
-        let left: u64 = asked.header("x-wherever-deadline-ms").unwrap().parse().unwrap();
+        let left: u64 = asked.about().left.unwrap();
         asked.reply(&serde_json::json!({"result": left}))
     });
     let client = fakes.client().await;

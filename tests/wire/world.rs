@@ -99,10 +99,7 @@ impl World {
     /// The header lines of a client of ours, with call number `sequence` of its session.
     pub(crate) fn headers(&self, slot: Slot, epoch: u64, sequence: u64) -> String {
         let cluster = self.cluster.node(0).cluster_id();
-        format!(
-            "x-wherever-cluster: {cluster}\r\nx-wherever-slot: {slot}\r\nx-wherever-epoch: {epoch}\r\n\
-             x-wherever-deadline-ms: 5000\r\nx-wherever-call: {SESSION}-{sequence}-0\r\n"
-        )
+        format!("x-wherever-call: {SESSION}-{sequence}-0;slot={slot};epoch={epoch};ms=5000;cluster={cluster}\r\n")
     }
 }
 

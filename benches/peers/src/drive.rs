@@ -13,11 +13,11 @@ use crate::{Failed, usage};
 /// Time in which connections are made and caches filled, not counted.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// Prints `ready`, waits for a line, and prints calls, nanoseconds, and nanoseconds of CPU.
+/// Prints `ready` with the calls of the warm-up, waits for a line, and prints calls, nanoseconds, and nanoseconds of CPU.
 pub async fn drive(peer: Peer, address: &str, load: Load) -> Result<(), Failed> {
     let connection = Arc::new(peer.connect(address).await?);
-    run(&connection, load, WARM_UP).await?;
-    println!("ready");
+    let warm_up = run(&connection, load, WARM_UP).await?;
+    println!("ready {warm_up}");
     stdout().flush()?;
     stdin().read_line(&mut String::new())?;
     let (start, cpu) = (Instant::now(), usage::cpu());

@@ -184,6 +184,7 @@ mod tests {
             cluster: "test".to_owned(),
             node: NodeId::new("a:1"),
             coordinator: "fixed".to_owned(),
+            live: None,
             groups: BTreeMap::from([("default".to_owned(), group)]),
             services: Vec::new(),
             counts: CountsView::default(),

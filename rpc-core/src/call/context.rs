@@ -1,6 +1,6 @@
 //! What a provider can know about the call it serves, and what nested calls inherit from it.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{self, Poll};
@@ -10,15 +10,19 @@ use bytes::Bytes;
 use pin_project_lite::pin_project;
 
 use super::{CallId, Deadline, Path};
-use crate::error::RpcError;
+use crate::error::{Kind, RpcError};
 use crate::node::NodeId;
 use crate::service::MethodDescriptor;
 use crate::slot::Slot;
 
 thread_local! {
-    // A future is polled on one thread at a time, and the value is swapped in for the length of one poll only. Borrowed for a
-    // swap or a look, in which nobody else's code runs.
-    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
+    // A future is polled on one thread at a time, and its context is put here for the length of one poll only. Taken out for a
+    // look, in which nobody else's code runs.
+    static CURRENT: Cell<Option<Box<Context>>> = const { Cell::new(None) };
+
+    // The box of the call that ended last on this thread, to be filled anew by the next: a local call allocates none, and what is
+    // made current is a pointer. Copies of whole contexts were half of what a local call cost.
+    static SPARE: Cell<Option<Box<Context>>> = const { Cell::new(None) };
 }
 
 /// The surroundings of a running call: its deadline, its place in a chain of calls, its slot.
@@ -29,23 +33,24 @@ thread_local! {
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     // None until somebody asks: reading the clock costs as much as a whole local call.
-    deadline: Option<Deadline>,
-    default_wait: Option<Duration>,
-    method: Option<&'static MethodDescriptor>,
-    ancestors: Path,
-    is_detached: bool,
-    slot: Option<Slot>,
-    epoch: u64,
-    node: Option<NodeId>,
-    // Boxed, so that local calls, which have none, do not carry its size around.
-    origin: Option<Box<Origin>>,
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) default_wait: Option<Duration>,
+    pub(crate) method: Option<&'static MethodDescriptor>,
+    pub(crate) ancestors: Path,
+    pub(crate) is_detached: bool,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) epoch: u64,
+    // Interned, so that a local call counts no references.
+    pub(crate) node: Option<&'static NodeId>,
+    // Boxed, since local calls have none.
+    pub(crate) origin: Option<Box<Origin>>,
 }
 
 /// What a call that came over the network brought along.
 #[derive(Clone, Debug)]
-struct Origin {
-    id: Option<CallId>,
-    trace: Option<Bytes>,
+pub(crate) struct Origin {
+    pub(crate) id: Option<CallId>,
+    pub(crate) trace: Option<Bytes>,
 }
 
 impl Context {
@@ -62,12 +67,17 @@ impl Context {
     /// Looks at the context of the running call without copying it. `look` must not enter another.
     #[inline]
     pub(crate) fn with_current<R>(look: impl FnOnce(Option<&mut Self>) -> R) -> R {
-        CURRENT.with(|current| look(current.borrow_mut().as_mut()))
+        CURRENT.with(|current| {
+            let Some(mut context) = current.take() else { return look(None) };
+            let seen = look(Some(&mut context));
+            current.set(Some(context));
+            seen
+        })
     }
 
     /// Runs `future` with this context current, so that its calls are nested in the same call; for tasks a provider spawns.
     pub fn scope<F: Future>(self, future: F) -> Scope<F> {
-        Scope { context: Some(self), future }
+        Scope { context: Some(Box::new(self)), future }
     }
 
     /// When the caller stops waiting.
@@ -92,7 +102,7 @@ impl Context {
 
     /// The node that runs the provider; `None` for a client of a local value.
     pub fn node(&self) -> Option<&NodeId> {
-        self.node.as_ref()
+        self.node
     }
 
     /// The call's id; `None` for a call from this very node.
@@ -132,7 +142,7 @@ impl Context {
 
     /// The same context for a call that is to run to its end: with the longest deadline there is, which calls nested in it do not
     /// inherit.
-    pub(crate) fn detached(mut self) -> Self {
+    pub(crate) fn detached(mut self: Box<Self>) -> Box<Self> {
         self.deadline = Some(Deadline::after(super::deadline::MAX_DEADLINE));
         self.is_detached = true;
         self
@@ -146,22 +156,55 @@ impl Context {
         self.settle()
     }
 
-    /// Runs `body` with this context current, and takes back what `body` made of it.
+    /// Whether a call may be made now from wherever this thread is.
+    ///
+    /// # Errors
+    /// [`Kind::Deadline`] when the surrounding call's has passed, [`Kind::TooDeep`] when too many calls wait already.
     #[inline]
-    pub(crate) fn enter<R>(context: &mut Option<Self>, body: impl FnOnce() -> R) -> R {
+    pub(crate) fn admits_nested() -> Result<(), RpcError> {
+        Self::with_current(|current| current.map_or(Ok(()), Self::admits))
+    }
+
+    fn admits(&mut self) -> Result<(), RpcError> {
+        if self.deadline_of_nested().has_passed() {
+            return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call started"));
+        }
+        if self.method.is_some() { self.ancestors.has_room() } else { Ok(()) }
+    }
+
+    /// A context to be filled, where it is cheap to move.
+    #[inline]
+    pub(crate) fn blank() -> Box<Self> {
+        SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default()
+    }
+
+    /// Leaves its box to the next call. Its deadline, if anybody has asked for it.
+    #[inline]
+    pub(crate) fn retire(mut self: Box<Self>) -> Option<Deadline> {
+        let deadline = self.deadline;
+        // What it shares with others does not wait for the next call.
+        self.ancestors = Path::root();
+        self.origin = None;
+        // On a thread that is ending there is no next call.
+        let _ended = SPARE.try_with(|spare| spare.set(Some(self)));
+        deadline
+    }
+
+    /// Runs `body` with `context` current, and puts it back, also when a poll unwinds.
+    #[inline]
+    pub(crate) fn enter<R>(context: &mut Option<Box<Self>>, body: impl FnOnce() -> R) -> R {
         let _entered = Entered::new(context);
         body()
     }
 }
 
-/// A context that is current until this drops, also when a poll unwinds. Its place holds the outer one meanwhile, so that each
-/// way costs one swap and no copies: copies of contexts were half of what a local call cost.
-struct Entered<'a>(&'a mut Option<Context>);
+/// A context that is current until this drops. Its place holds the outer one meanwhile.
+struct Entered<'a>(&'a mut Option<Box<Context>>);
 
 impl<'a> Entered<'a> {
     #[inline]
-    fn new(context: &'a mut Option<Context>) -> Self {
-        CURRENT.with(|current| std::mem::swap(&mut *current.borrow_mut(), context));
+    fn new(context: &'a mut Option<Box<Context>>) -> Self {
+        *context = CURRENT.replace(context.take());
         Self(context)
     }
 }
@@ -169,48 +212,7 @@ impl<'a> Entered<'a> {
 impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
-        CURRENT.with(|current| std::mem::swap(&mut *current.borrow_mut(), self.0));
-    }
-}
-
-/// Builds the context of one call, for the two sides that run providers.
-#[derive(Debug, Default)]
-pub(crate) struct ContextBuilder(Context);
-
-impl ContextBuilder {
-    #[inline]
-    pub(crate) fn new(method: &'static MethodDescriptor, ancestors: Path) -> Self {
-        Self(Context { method: Some(method), ancestors, ..Context::default() })
-    }
-
-    #[inline]
-    pub(crate) fn deadline(mut self, deadline: Option<Deadline>, default_wait: Duration) -> Self {
-        self.0.deadline = deadline;
-        self.0.default_wait = Some(default_wait);
-        self
-    }
-
-    #[inline]
-    pub(crate) fn slot(mut self, slot: Option<Slot>, epoch: u64) -> Self {
-        self.0.slot = slot;
-        self.0.epoch = epoch;
-        self
-    }
-
-    #[inline]
-    pub(crate) fn node(mut self, node: Option<NodeId>) -> Self {
-        self.0.node = node;
-        self
-    }
-
-    pub(crate) fn origin(mut self, id: Option<CallId>, trace: Option<Bytes>) -> Self {
-        self.0.origin = (id.is_some() || trace.is_some()).then(|| Box::new(Origin { id, trace }));
-        self
-    }
-
-    #[inline]
-    pub(crate) fn build(self) -> Context {
-        self.0
+        *self.0 = CURRENT.replace(self.0.take());
     }
 }
 
@@ -235,7 +237,7 @@ pin_project! {
     /// A future with a [`Context`] of its own.
     #[must_use = "futures do nothing unless polled"]
     pub struct Scope<F> {
-        context: Option<Context>,
+        context: Option<Box<Context>>,
         #[pin]
         future: F,
     }

@@ -22,19 +22,18 @@ impl fmt::Display for CallId {
 }
 
 impl CallId {
-    /// What `Display` writes, without its machinery: every call that is sent carries it.
-    pub fn to_text(self) -> String {
+    /// Longest text of an id: sixteen digits of the session, two numbers of up to twenty, two dashes.
+    pub const MAX_TEXT: usize = 16 + 2 * 21;
+
+    /// Appends what `Display` writes, without its machinery: every call that is sent carries it.
+    pub fn write(self, text: &mut Vec<u8>) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        // Sixteen digits of the session, two numbers of up to twenty, two dashes.
-        let mut text = String::with_capacity(16 + 2 * 21);
-        for shift in (0..64).step_by(4).rev() {
-            text.push(char::from(DIGITS[(self.session >> shift & 0xf) as usize]));
-        }
+        let digit = |place| DIGITS[(self.session >> (60 - 4 * place) & 0xf) as usize];
+        text.extend_from_slice(&std::array::from_fn::<u8, 16, _>(digit));
         for number in [self.sequence, self.acked] {
-            text.push('-');
-            text.push_str(itoa::Buffer::new().format(number));
+            text.push(b'-');
+            text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         }
-        text
     }
 }
 
@@ -47,20 +46,16 @@ impl FromStr for CallId {
     type Err = BadCallId;
 
     fn from_str(text: &str) -> Result<Self, BadCallId> {
-        let mut parts = text.split('-');
-        let (Some(session), Some(sequence), Some(acked), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(BadCallId);
-        };
-        let plain = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());
-        if session.len() != 16 || ![session, sequence, acked].into_iter().all(plain) {
-            return Err(BadCallId);
-        }
+        let (session, numbers) = text.split_at_checked(16).ok_or(BadCallId)?;
+        let numbers = numbers.strip_prefix('-').ok_or(BadCallId)?;
+        let dash = numbers.bytes().position(|byte| byte == b'-').ok_or(BadCallId)?;
+        // Rust's integers would take a plus sign, and refuse any other that is no digit.
+        let number =
+            |text: &str, radix| if text.starts_with('+') { None } else { u64::from_str_radix(text, radix).ok() };
         let id = Self {
-            session: u64::from_str_radix(session, 16).map_err(|_| BadCallId)?,
-            sequence: sequence.parse().map_err(|_| BadCallId)?,
-            acked: acked.parse().map_err(|_| BadCallId)?,
+            session: number(session, 16).ok_or(BadCallId)?,
+            sequence: number(&numbers[..dash], 10).ok_or(BadCallId)?,
+            acked: number(&numbers[dash + 1..], 10).ok_or(BadCallId)?,
         };
         if id.sequence == 0 || id.acked >= id.sequence { Err(BadCallId) } else { Ok(id) }
     }
@@ -71,6 +66,14 @@ impl FromStr for CallId {
 pub struct Session {
     id: u64,
     next: AtomicU64,
+}
+
+/// A random number from the operating system.
+///
+/// # Panics
+/// When the operating system has no randomness to give, which no supported system does after boot.
+pub fn random() -> u64 {
+    getrandom::u64().expect("the operating system gives random bytes")
 }
 
 impl Session {
@@ -103,7 +106,10 @@ mod tests {
         let id = CallId { session: 0xc0ffee, sequence: 7, acked: 6 };
         assert_eq!(id.to_string().parse(), Ok(id));
         for id in [id, CallId { session: u64::MAX, sequence: u64::MAX, acked: 0 }] {
-            assert_eq!(id.to_text(), id.to_string());
+            let mut text = Vec::new();
+            id.write(&mut text);
+            assert_eq!(text, id.to_string().as_bytes());
+            assert!(text.len() <= CallId::MAX_TEXT);
         }
     }
 

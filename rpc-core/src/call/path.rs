@@ -38,12 +38,20 @@ impl Path {
     /// # Errors
     /// [`Kind::TooDeep`], naming the path, when it has [`MAX_CALL_DEPTH`] calls already.
     pub fn nest(&self, name: impl Into<Cow<'static, str>>) -> Result<Self, RpcError> {
-        let depth = self.depth() + 1;
-        if depth > MAX_CALL_DEPTH {
-            let message = format!("calls are nested more than {MAX_CALL_DEPTH} deep, most likely in a cycle: {self}");
-            return Err(RpcError::new(Kind::TooDeep, message));
+        self.has_room()?;
+        Ok(Self(Some(Arc::new(Link { name: name.into(), depth: self.depth() + 1, parent: self.clone() }))))
+    }
+
+    /// Whether one more call may wait.
+    ///
+    /// # Errors
+    /// [`Kind::TooDeep`], naming the path, when [`MAX_CALL_DEPTH`] calls wait already.
+    pub(crate) fn has_room(&self) -> Result<(), RpcError> {
+        if self.depth() < MAX_CALL_DEPTH {
+            return Ok(());
         }
-        Ok(Self(Some(Arc::new(Link { name: name.into(), depth, parent: self.clone() }))))
+        let message = format!("calls are nested more than {MAX_CALL_DEPTH} deep, most likely in a cycle: {self}");
+        Err(RpcError::new(Kind::TooDeep, message))
     }
 
     /// The path as a header's value: names may hold any letter, headers only those of ASCII.

@@ -39,11 +39,12 @@ pub struct WhereverBuilder {
 }
 
 impl WhereverBuilder {
-    /// The client side of the node `here`, in the cluster of this id.
-    pub fn inside(here: Arc<Here>, cluster: String) -> Self {
+    /// The client side of the node `here`, in the cluster of this id, if it is known yet.
+    pub fn inside(here: Arc<Here>, cluster: Option<String>) -> Self {
         let groups = here.groups.clone();
         let settings = here.settings.clone();
-        Self { here: Some(here), settings, ..Self::new(groups, OnceLock::from(cluster)) }
+        let cluster = cluster.map_or_else(OnceLock::new, OnceLock::from);
+        Self { here: Some(here), settings, ..Self::new(groups, cluster) }
     }
 
     /// The client side of a program that is no node.

@@ -1,10 +1,9 @@
 //! A call that leaves this process: encode, hand to the router, decode.
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 
 use super::typed::read_value;
-use super::{Wherever, nested_path};
+use super::{UnderWay, Wherever, nested_path};
 use crate::call::{Call, Context, Deadline, Outcome, Path, Target};
 use crate::codec::args::ArgsWriter;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
@@ -29,15 +28,14 @@ impl<'a> Far<'a> {
         Ok(Self { wherever, method, target, path: nested_path()? })
     }
 
-    /// Sends the call with the arguments that `write` writes, and reads the reply as the method's type. The future is boxed: it
-    /// is large, and most calls are near.
+    /// Sends the call with the arguments that `write` writes, and reads the reply as the method's type.
     ///
     /// # Cancel safety
     /// Dropping the future takes the call back: nothing is sent that was not sent yet, and the callee is told.
     pub fn call<R: MethodResult>(
         self,
         write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
-    ) -> BoxFuture<'a, R> {
+    ) -> UnderWay<'a, R> {
         let mut args = ArgsWriter::new();
         // Encoded before the first await, so that arguments need not outlive it.
         let params = match write(&mut args) {
@@ -45,10 +43,10 @@ impl<'a> Far<'a> {
             Err(error) => {
                 let message = format!("an argument of {} cannot be written as JSON: {error}", self.method.full_name);
                 let refused = RpcError::new(Kind::Encode, message).with_executed(Executed::No);
-                return Box::pin(std::future::ready(R::refused(refused)));
+                return UnderWay::refused(refused);
             }
         };
-        Box::pin(async move {
+        UnderWay::Boxed(Box::pin(async move {
             match self.send(params).await {
                 Ok(Outcome::Value(body)) => {
                     read_value(&body).map_or_else(R::refused, |value| R::from_result(Ok(value)))
@@ -58,7 +56,7 @@ impl<'a> Far<'a> {
                 }
                 Err(error) => R::refused(error),
             }
-        })
+        }))
     }
 
     async fn send(self, params: Bytes) -> Result<Outcome, RpcError> {

@@ -8,12 +8,12 @@ use std::task::{self, Poll};
 use futures_util::future::BoxFuture;
 
 use super::counts::Counts;
-use crate::call::context::ContextBuilder;
+use super::under_way::UnderWay;
 use crate::call::deadline::DEFAULT_DEADLINE;
-use crate::call::{Context, Deadline, Path};
+use crate::call::{Context, Path};
 use crate::error::{Kind, RpcError};
 use crate::provider::authority::Authority;
-use crate::provider::guarded::{Guarded, joined};
+use crate::provider::guarded::{Guard, Guarded, first_poll, joined};
 use crate::provider::here::Here;
 use crate::provider::verdict::ran;
 use crate::route::cells::Occupied;
@@ -24,52 +24,43 @@ use crate::slot::Slot;
 /// The authority over a local value: nobody else can own it.
 static LOCAL_VALUE: Authority = Authority::fixed();
 
-/// A call that has its place at a provider in this process.
+/// A call that has its place at a provider in this process. It is moved some times on its way to where it runs: so it holds
+/// five words, and no copy of what can be looked up.
 pub struct Near<'a, S: ?Sized> {
     provider: &'a Arc<S>,
-    // Of the context only what is not known from the place: it is built where it stays, because copies of it cost more than a
-    // call does.
     method: &'static MethodDescriptor,
-    inherited: Inherited,
-    place: Option<Place<'a>>,
+    // A local value has none.
+    home: Option<&'a Home>,
+    inside: Option<Occupied<'a>>,
 }
 
-/// What a call inherits from the one it is nested in: the path, and the deadline unless that is the default one.
-type Inherited = (Path, Option<Deadline>);
-
-/// The place on this node; a local value has none.
-struct Place<'a> {
-    here: &'a Arc<Here>,
-    group: &'a Arc<Group>,
-    slot: Option<Slot>,
-    occupied: Option<Occupied<'a>>,
+/// This node, and the group of which the provider is.
+pub(super) struct Home {
+    pub(super) here: Arc<Here>,
+    pub(super) group: Arc<Group>,
 }
 
 impl<'a, S: ?Sized> Near<'a, S> {
     /// A call to a local value.
+    #[inline]
     pub(super) fn by_value(method: &'static MethodDescriptor, provider: &'a Arc<S>) -> Result<Self, RpcError> {
-        Ok(Self { provider, method, inherited: inherited()?, place: None })
+        Context::admits_nested()?;
+        Ok(Self { provider, method, home: None, inside: None })
     }
 
     /// A call to this node's own provider, inside its slot.
+    #[inline]
     pub(super) fn by_node(
         method: &'static MethodDescriptor,
         provider: &'a Arc<S>,
-        here: &'a Arc<Here>,
-        group: &'a Arc<Group>,
-        occupied: Option<(Slot, Occupied<'a>)>,
+        home: &'a Home,
+        inside: Option<Occupied<'a>>,
         counts: &Counts,
     ) -> Result<Self, RpcError> {
-        here.admits()?;
-        let inherited = inherited()?;
+        home.here.admits()?;
+        Context::admits_nested()?;
         counts.local.add();
-        let (slot, occupied) = occupied.unzip();
-        Ok(Self { provider, method, inherited, place: Some(Place { here, group, slot, occupied }) })
-    }
-
-    /// The provider.
-    pub fn provider(&self) -> &'a S {
-        self.provider
+        Ok(Self { provider, method, home: Some(home), inside })
     }
 
     /// The provider, for a task that outlives the call.
@@ -79,43 +70,53 @@ impl<'a, S: ?Sized> Near<'a, S> {
 
     /// Runs the method. Dropping the future drops the method's where it stands.
     #[inline]
-    pub fn run<R: MethodResult>(self, future: BoxFuture<'a, R>) -> Running<'a, R> {
-        let Self { method, inherited, place, .. } = self;
-        Running { start: Some((method, inherited, future)), waiting: None, place }
+    pub fn run<R: MethodResult>(self, method: impl FnOnce(&'a S) -> BoxFuture<'a, R>) -> UnderWay<'a, R> {
+        let Self { provider, method: descriptor, home, inside } = self;
+        UnderWay::Near(Running { future: Some(method(provider)), guard: None, method: descriptor, home, inside })
     }
 
     /// Runs the method to its end on a task of its own; the deadline ends only the waiting.
-    pub async fn detach<R: MethodResult>(mut self, future: impl Future<Output = R> + Send + 'static) -> R {
-        let mut context = context(self.method, self.inherited, self.place.as_ref());
+    pub fn detach<R: MethodResult>(self, future: impl Future<Output = R> + Send + 'static) -> UnderWay<'a, R>
+    where
+        S: Send + Sync,
+    {
+        UnderWay::Boxed(Box::pin(self.detached(future)))
+    }
+
+    async fn detached<R: MethodResult>(mut self, future: impl Future<Output = R> + Send + 'static) -> R {
+        let slot = self.inside.as_ref().map(Occupied::slot);
+        let mut context = match context(self.method, self.home, slot) {
+            Ok(context) => context,
+            Err(error) => return R::refused(error),
+        };
         let deadline = context.settle();
         let context = context.detached();
-        let here = self.place.as_ref().map(|place| place.here.clone());
-        let occupied = self.place.as_mut().and_then(|place| {
-            let occupied = place.occupied.take()?;
-            Some(occupied.into_owned(place.group.clone()))
-        });
+        let here = self.home.map(|home| home.here.clone());
+        let inside = self.inside.take().zip(self.home).map(|(inside, home)| inside.into_owned(home.group.clone()));
         let tracked = here.as_ref().map(|here| here.in_flight.track());
         let task = tokio::spawn(async move {
             let authority = here.as_ref().map_or(&LOCAL_VALUE, |here| &here.authority);
             let answer = Guarded::new(Box::pin(future), context, authority).await;
-            drop((occupied, tracked));
+            drop((inside, tracked));
             answer
         });
         match joined(task, Some(deadline)).await {
             Ok(result) => ran(result),
-            Err(error) => R::refused(locate(error, self.place.as_ref())),
+            Err(error) => R::refused(locate(error, self.home, slot)),
         }
     }
 }
 
-/// A method that runs near. What guards it is made at the first poll, and kept only if the method has to wait: most never do,
-/// and a small future is cheap to move into place.
+/// A method that runs near. Its guard is made only if it has to wait, which most never do.
 #[must_use = "futures do nothing unless polled"]
 pub struct Running<'a, R> {
-    start: Option<(&'static MethodDescriptor, Inherited, BoxFuture<'a, R>)>,
-    waiting: Option<Box<Guarded<'a, R>>>,
-    // Behind the others, so that the method's future is dropped before its slot is left.
-    place: Option<Place<'a>>,
+    // None once it has ended.
+    future: Option<BoxFuture<'a, R>>,
+    guard: Option<Box<Guard<'a>>>,
+    method: &'static MethodDescriptor,
+    home: Option<&'a Home>,
+    // Behind the method's future, so that this is dropped before its slot is left.
+    inside: Option<Occupied<'a>>,
 }
 
 impl<R: MethodResult> Future for Running<'_, R> {
@@ -124,66 +125,100 @@ impl<R: MethodResult> Future for Running<'_, R> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<R> {
         let this = self.get_mut();
-        let Some((method, inherited, future)) = this.start.take() else { return this.poll_again(cx) };
-        let authority = this.place.as_ref().map_or(&LOCAL_VALUE, |place| &place.here.authority);
-        let mut guarded = Guarded::new(future, context(method, inherited, this.place.as_ref()), authority);
-        match Pin::new(&mut guarded).poll(cx) {
-            Poll::Pending => {
-                this.waiting = Some(Box::new(guarded));
-                Poll::Pending
+        // The first poll comes in the same poll of the caller's task as the taking of the place: nothing is asked twice.
+        let polled = if this.guard.is_none() && this.future.is_some() {
+            let term = this.authority().term();
+            match context(this.method, this.home, this.slot()) {
+                Ok(context) => match first_poll(&mut this.future, context, cx) {
+                    Ok(answer) => Poll::Ready(answer),
+                    Err(context) => this.wait(context, term, cx),
+                },
+                Err(error) => return Poll::Ready(R::refused(error)),
             }
-            Poll::Ready(answer) => Poll::Ready(this.answer(answer)),
+        } else {
+            this.poll_again(cx)
+        };
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(result)) => Poll::Ready(ran(result)),
+            Poll::Ready(Err(error)) => Poll::Ready(R::refused(locate(error, this.home, this.slot()))),
         }
     }
 }
 
-impl<R: MethodResult> Running<'_, R> {
-    #[cold]
-    fn poll_again(&mut self, cx: &mut task::Context<'_>) -> Poll<R> {
-        let Some(guarded) = &mut self.waiting else {
-            return Poll::Ready(R::refused(RpcError::new(Kind::Internal, "polled after its end")));
-        };
-        match Pin::new(guarded).poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(answer) => Poll::Ready(self.answer(answer)),
-        }
+impl<'a, R> Running<'a, R> {
+    #[inline]
+    fn authority(&self) -> &'a Authority {
+        self.home.map_or(&LOCAL_VALUE, |home| &home.here.authority)
     }
 
     #[inline]
-    fn answer(&self, answer: Result<R, RpcError>) -> R {
-        match answer {
-            Ok(result) => ran(result),
-            Err(error) => R::refused(locate(error, self.place.as_ref())),
+    fn slot(&self) -> Option<Slot> {
+        self.inside.as_ref().map(Occupied::slot)
+    }
+
+    #[cold]
+    fn wait(
+        &mut self,
+        context: Option<Box<Context>>,
+        term: u64,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<R, RpcError>> {
+        let guard = Guard::new(context, self.authority(), term);
+        self.guard.insert(Box::new(guard)).wait(&mut self.future, cx)
+    }
+
+    #[cold]
+    fn poll_again(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<R, RpcError>> {
+        match &mut self.guard {
+            Some(guard) => guard.poll(&mut self.future, cx),
+            None => Poll::Ready(Err(RpcError::new(Kind::Internal, "polled after its end"))),
         }
     }
 }
 
-fn inherited() -> Result<Inherited, RpcError> {
-    Context::with_current(|current| {
-        let Some(context) = current else { return Ok((Path::root(), None)) };
-        let deadline = context.deadline_of_nested();
-        if deadline.has_passed() {
-            return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call started"));
+impl<R> Drop for Running<'_, R> {
+    /// A caller that gives up drops the method's future in its own context.
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            guard.end(&mut self.future);
         }
-        Ok((context.path_of_nested()?, Some(deadline)))
-    })
+    }
 }
 
-fn context(method: &'static MethodDescriptor, (path, deadline): Inherited, place: Option<&Place<'_>>) -> Context {
-    let context = ContextBuilder::new(method, path);
-    let Some(&Place { here, group, slot, .. }) = place else {
-        return context.deadline(deadline, DEFAULT_DEADLINE).build();
+/// The context of a call of `method`, nested in the current one.
+#[inline]
+fn context(
+    method: &'static MethodDescriptor,
+    home: Option<&Home>,
+    slot: Option<Slot>,
+) -> Result<Box<Context>, RpcError> {
+    let (path, deadline) = Context::with_current(|current| match current {
+        None => (Ok(Path::root()), None),
+        Some(outer) => (outer.path_of_nested(), Some(outer.deadline_of_nested())),
+    });
+    let ancestors = path?;
+    // Filled where it stays, in one piece: a context that is put together step by step is copied at each.
+    let mut context = Context::blank();
+    *context = Context {
+        deadline,
+        default_wait: Some(home.map_or(DEFAULT_DEADLINE, |home| home.here.settings.default_deadline)),
+        method: Some(method),
+        ancestors,
+        is_detached: false,
+        slot,
+        epoch: home.zip(slot).map_or(0, |(home, slot)| home.group.epoch(slot)),
+        node: home.map(|home| home.here.name()),
+        origin: None,
     };
-    context
-        .deadline(deadline, here.settings.default_deadline)
-        .slot(slot, slot.map_or(0, |slot| group.epoch(slot)))
-        .node(Some(here.id.clone()))
-        .build()
+    Ok(context)
 }
 
 /// Says where the call failed.
-fn locate(error: RpcError, place: Option<&Place<'_>>) -> RpcError {
-    let Some(&Place { here, group, slot, .. }) = place else { return error };
+#[cold]
+fn locate(error: RpcError, home: Option<&Home>, slot: Option<Slot>) -> RpcError {
+    let Some(Home { here, group }) = home else { return error };
     let error = error.at_node(&here.id);
     match slot {
         Some(slot) => error.at_slot(slot, group.epoch(slot)),

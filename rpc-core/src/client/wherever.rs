@@ -14,6 +14,7 @@ use crate::node::NodeInfo;
 use crate::provider::here::{Here, Settings};
 use crate::route::group::{Group, Groups};
 use crate::service::{Balancing, MethodDescriptor, Routing};
+use crate::transport::peers::Transport;
 
 /// A cluster as one program sees it. Cloning is one reference count.
 ///
@@ -63,6 +64,7 @@ impl Wherever {
     }
 
     /// What was counted since the start.
+    #[inline]
     pub fn counts(&self) -> &Counts {
         &self.shared.counts
     }
@@ -85,6 +87,26 @@ impl Wherever {
         &self.shared.groups
     }
 
+    /// The groups that were asked for so far.
+    pub fn known_groups(&self) -> Vec<Arc<Group>> {
+        self.shared.groups.all()
+    }
+
+    /// Says which cluster this is, if that is not known yet; gives the one that is known.
+    pub fn set_cluster(&self, cluster: &str) -> String {
+        self.shared.cluster.get_or_init(|| cluster.to_owned()).clone()
+    }
+
+    /// The cluster's id; none before the cluster was found.
+    pub fn cluster(&self) -> Option<&str> {
+        self.shared.cluster.get().map(String::as_str)
+    }
+
+    /// The way to other nodes.
+    pub fn transport(&self) -> &dyn Transport {
+        self.shared.peers.transport()
+    }
+
     /// The group of this name.
     pub fn group(&self, name: &str) -> Arc<Group> {
         self.shared.groups.get(name)
@@ -104,6 +126,7 @@ impl Wherever {
     }
 
     /// Whether a call of a method that any node can run stays here if it can.
+    #[inline]
     pub(crate) fn prefers_here(&self, method: &MethodDescriptor) -> bool {
         matches!(method.routing, Routing::Any(Balancing::PreferHere))
     }

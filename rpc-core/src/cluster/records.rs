@@ -7,6 +7,7 @@
 //! | `beat/<id>` | the node: its claim to authority | |
 //! | `fence/<incarnation>` | the controller, or the node itself when it leaves: never again authority | |
 //! | `weight/<id>`, `drain/<id>` | an operator | |
+//! | `rebalance/<group>` | an operator; the controller | |
 //! | `map/<group>/<bucket>` | the controller; the target of a move; a node that has loaded | |
 //! | `mig/<group>/<id>` | the controller; the target of a move; whoever aborts | |
 //! | `ctl/leader` | the controller | yes |
@@ -56,6 +57,11 @@ pub const MOVES: &str = "mig/";
 pub const WEIGHTS: &str = "weight/";
 /// Prefix of the operators' drains.
 pub const DRAINS: &str = "drain/";
+/// Prefix of the wishes to spread a group's slots anew.
+pub const REBALANCES: &str = "rebalance/";
+
+/// Most slots in one move: the pause of a move grows with what it seals at once, and so does what an abort has cost.
+pub const MAX_MOVE: usize = 64;
 
 /// One process start of a node: a random number. Authority, ownership and fences belong to an incarnation, not to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,7 +101,7 @@ impl<'de> Deserialize<'de> for Incarnation {
 pub struct BadRecord(pub String);
 
 /// `meta`: what cluster this is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Meta {
     /// [`FORMAT`].
     pub format: u32,
@@ -104,7 +110,7 @@ pub struct Meta {
 }
 
 /// `node/<id>`: a node that is there. Says nothing about its right to execute.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NodeRecord {
     /// Its name.
     pub id: NodeId,
@@ -127,7 +133,7 @@ pub struct NodeRecord {
 }
 
 /// What a node wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     /// It takes slots.
@@ -137,7 +143,7 @@ pub enum NodeState {
 }
 
 /// `beat/<id>`: the node claimed authority, for the how-manieth time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Beat {
     /// Who.
     pub incarnation: Incarnation,
@@ -146,7 +152,7 @@ pub struct Beat {
 }
 
 /// `fence/<incarnation>`: this incarnation has no authority any more, and never gets it back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fence {
     /// The node's name.
     pub node: NodeId,
@@ -155,7 +161,7 @@ pub struct Fence {
 }
 
 /// Why an incarnation was fenced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FenceReason {
     /// It was not heard of for too long.
@@ -167,7 +173,7 @@ pub enum FenceReason {
 }
 
 /// `ctl/leader`: who plans. The revision that wrote it is the term, compared in everything the controller writes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Leader {
     /// The node.
     pub node: NodeId,
@@ -176,14 +182,14 @@ pub struct Leader {
 }
 
 /// `map/<group>/<bucket>`: who owns the 256 slots of the bucket.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bucket {
     /// Runs of slots alike, ascending; slots without an owner are in none.
     pub runs: Vec<Run>,
 }
 
 /// A run of slots with one owner, epoch and state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Run {
     /// First slot.
     pub first: Slot,
@@ -195,7 +201,7 @@ pub struct Run {
 }
 
 /// Who owns a slot, and how it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Holding {
     /// The owner's name.
     pub node: NodeId,
@@ -209,7 +215,7 @@ pub struct Holding {
 }
 
 /// How a slot stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Standing {
     /// Served by its owner.
@@ -224,11 +230,14 @@ pub enum Standing {
         /// The owner before, if there was one: whose state may be lost.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lost: Option<NodeId>,
+        /// The new owner still holds a sealed copy of this epoch, which is whole: nobody has served the slot since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<u64>,
     },
 }
 
 /// `mig/<group>/<id>`: a planned move of slots of one bucket from one node to another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Move {
     /// The slots, ascending, all of one bucket.
     pub slots: Vec<Slot>,
@@ -241,7 +250,7 @@ pub struct Move {
 }
 
 /// One side of a move.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Party {
     /// The node's name.
     pub node: NodeId,
@@ -250,7 +259,7 @@ pub struct Party {
 }
 
 /// How far a move is. Only `Copy` can be committed or aborted, and each transition is a compare-and-set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The target copies; the source serves, or has sealed.
@@ -261,6 +270,25 @@ pub enum Phase {
     Active,
     /// Nothing has changed owner. A source that had sealed opens again, after reading this.
     Aborted,
+}
+
+/// `rebalance/<group>`: the slots of a group are to be spread anew. It goes when they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rebalance {
+    /// Why.
+    pub reason: RebalanceReason,
+}
+
+/// Why slots are to be spread anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RebalanceReason {
+    /// An operator wants it.
+    Operator,
+    /// A node has joined.
+    Join,
+    /// A weight has changed: small differences are left alone.
+    Weight,
 }
 
 /// The key of a node's record.
@@ -336,7 +364,7 @@ impl Bucket {
 
     /// The same bucket with `change` applied to these slots; what becomes `None` has no owner any more.
     #[must_use]
-    pub fn with(&self, slots: &[Slot], change: impl Fn(Slot, Option<&Holding>) -> Option<Holding>) -> Self {
+    pub fn with(&self, slots: &[Slot], mut change: impl FnMut(Slot, Option<&Holding>) -> Option<Holding>) -> Self {
         let mut holdings: std::collections::BTreeMap<Slot, Holding> =
             self.slots().map(|(slot, holding)| (slot, holding.clone())).collect();
         for &slot in slots {
@@ -364,6 +392,34 @@ impl Bucket {
             if run.holding.epoch == 0 || run.holding.epoch >= EPOCHS {
                 return bad("has an epoch that no slot can have");
             }
+        }
+        Ok(())
+    }
+}
+
+impl Move {
+    /// The bucket of its slots.
+    pub fn bucket(&self) -> u16 {
+        self.slots.first().map_or(0, |slot| bucket_of(*slot))
+    }
+
+    /// Checks what another process wrote.
+    ///
+    /// # Errors
+    /// [`BadRecord`] when it moves nothing, too much, or to itself, or its slots are out of order or of several buckets.
+    pub fn check(&self) -> Result<(), BadRecord> {
+        let bad = |why: &str| Err(BadRecord(format!("the move {why}")));
+        if self.slots.is_empty() || self.slots.len() > MAX_MOVE {
+            return bad("has no slots, or too many");
+        }
+        if self.slots.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return bad("has slots that are out of order or stand twice");
+        }
+        if self.slots.iter().any(|slot| bucket_of(*slot) != self.bucket()) {
+            return bad("has slots of several buckets");
+        }
+        if self.from.incarnation == self.to.incarnation {
+            return bad("leads to where it comes from");
         }
         Ok(())
     }

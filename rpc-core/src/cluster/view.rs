@@ -20,8 +20,11 @@ pub struct ClusterView {
     pub cluster: String,
     /// The answering node.
     pub node: NodeId,
-    /// How membership is kept: `fixed`.
+    /// How membership is kept: `fixed`, `embedded`, `etcd`.
     pub coordinator: String,
+    /// What is in motion; absent in a fixed cluster, where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveView>,
     /// The slot map of each group.
     pub groups: BTreeMap<String, GroupView>,
     /// The services that the answering node knows.
@@ -66,6 +69,94 @@ impl SlotRange {
     pub fn len(&self) -> u32 {
         u32::from(self.last.get()) - u32::from(self.first.get()) + 1
     }
+}
+
+/// What is in motion in a live cluster, as the answering node knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveView {
+    /// The revision of the coordinator's records that this tells.
+    pub revision: u64,
+    /// The node that plans, if one is elected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<NodeId>,
+    /// The answering node's right to execute: `held`, `lapsed`, `not_yet`, `fenced`, `stopped`.
+    pub authority: String,
+    /// How long it still lasts, in milliseconds; 0 unless it is held.
+    pub authority_ms: u64,
+    /// Why the node stopped, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Every node that is registered.
+    pub nodes: Vec<LiveNode>,
+    /// Moves that are not cleaned up yet.
+    pub moves: Vec<MoveView>,
+    /// Runs of slots that are moving or recovering.
+    pub unsettled: Vec<UnsettledView>,
+    /// State that was lost because its owner died, newest last, of which the answering node took over the slots.
+    pub losses: Vec<LossView>,
+    /// Calls that wait at the answering node for a slot.
+    pub parked: u64,
+}
+
+/// A node that is registered with the coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveNode {
+    /// Its name.
+    pub id: NodeId,
+    /// `host:port`.
+    pub address: String,
+    /// This start of it, in hexadecimal.
+    pub incarnation: String,
+    /// Where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Its weight: an operator's if there is one, otherwise its own.
+    pub weight: u32,
+    /// `serving`, `leaving`, `draining` (an operator's doing) or `fenced`.
+    pub state: String,
+    /// The groups whose services it provides.
+    pub groups: Vec<String>,
+}
+
+/// A planned move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveView {
+    /// Its id.
+    pub id: String,
+    /// The group.
+    pub group: String,
+    /// Whose slots they are.
+    pub from: NodeId,
+    /// Whose they shall be.
+    pub to: NodeId,
+    /// How many slots.
+    pub slots: u32,
+    /// `copy`, `committed`, `active` or `aborted`.
+    pub phase: String,
+}
+
+/// A run of slots that is not stable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsettledView {
+    /// The group.
+    pub group: String,
+    /// First slot.
+    pub first: Slot,
+    /// Last slot, which belongs to the run.
+    pub last: Slot,
+    /// `moving` or `recovering`.
+    pub state: String,
+}
+
+/// State that was lost with its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LossView {
+    /// The group.
+    pub group: String,
+    /// The owner that died.
+    pub node: NodeId,
+    /// How many slots it held whose state could not be recovered.
+    pub slots: u32,
 }
 
 /// A service, for people and for clients of other languages.

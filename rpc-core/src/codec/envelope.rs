@@ -7,6 +7,7 @@
 mod depth;
 mod reply;
 mod request;
+mod usual;
 mod write;
 
 use std::fmt;

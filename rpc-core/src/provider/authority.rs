@@ -20,18 +20,20 @@ const LAPSED: u64 = 1;
 pub struct Authority {
     /// Until when, in nanoseconds of the clock.
     until: AtomicU64,
+    /// Counts the incarnations: what began under one is not polled under the next.
+    term: AtomicU64,
     clock: Option<Arc<dyn Clock>>,
 }
 
 impl Authority {
     /// Authority that nothing can take away: that of a node in a fixed cluster, or of a local value.
     pub const fn fixed() -> Self {
-        Self { until: AtomicU64::new(FOREVER), clock: None }
+        Self { until: AtomicU64::new(FOREVER), term: AtomicU64::new(0), clock: None }
     }
 
     /// Authority that has to be given, and ends by itself on `clock`. None is given yet.
     pub fn leased(clock: Arc<dyn Clock>) -> Self {
-        Self { until: AtomicU64::new(LAPSED), clock: Some(clock) }
+        Self { until: AtomicU64::new(LAPSED), term: AtomicU64::new(0), clock: Some(clock) }
     }
 
     /// Whether the node may execute at this moment.
@@ -39,6 +41,33 @@ impl Authority {
     pub fn holds(&self) -> bool {
         let until = self.until.load(Ordering::Acquire);
         until == FOREVER || (until > LAPSED && self.clock.as_ref().is_some_and(|clock| nanos(clock.now()) < until))
+    }
+
+    /// The incarnation that executes now.
+    #[inline]
+    pub fn term(&self) -> u64 {
+        self.term.load(Ordering::Acquire)
+    }
+
+    /// Whether what began in `term` may be polled at this moment: the incarnation is still the same, and may execute.
+    #[inline]
+    pub fn holds_in(&self, term: u64) -> bool {
+        self.term() == term && self.holds()
+    }
+
+    /// How long it still lasts; zero if it does not hold.
+    pub fn left(&self) -> Duration {
+        let until = self.until.load(Ordering::Acquire);
+        match &self.clock {
+            None => Duration::MAX,
+            Some(clock) => Duration::from_nanos(until.saturating_sub(nanos(clock.now()))),
+        }
+    }
+
+    /// A new incarnation begins, which has no authority yet. Whatever the old one had begun is not polled again.
+    pub fn renew(&self) {
+        self.term.fetch_add(1, Ordering::AcqRel);
+        self.until.store(LAPSED, Ordering::Release);
     }
 
     /// Gives authority until `until` on the clock, unless it was taken for ever. It never gets shorter by this.
@@ -98,6 +127,19 @@ mod tests {
         assert!(!authority.holds());
         authority.extend(Duration::from_secs(9));
         assert!(authority.holds());
+    }
+
+    #[test]
+    fn a_new_incarnation_polls_nothing_of_the_old_one() {
+        let authority = Authority::leased(Arc::new(Hand::default()));
+        authority.extend(Duration::from_secs(4));
+        let term = authority.term();
+        assert!(authority.holds_in(term));
+        authority.end();
+        authority.renew();
+        assert!(!authority.holds());
+        authority.extend(Duration::from_secs(4));
+        assert!(authority.holds() && !authority.holds_in(term));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Runs a provider's future under guard: within its authority and deadline, in its context, with panics caught.
 //!
-//! A call that is ready at its first poll, as most are, pays for none of the machinery: the timer is armed only when the
-//! provider has to wait.
+//! A call that is ready at its first poll, as most are, pays for none of the machinery: the timer is armed, and what guards a
+//! call on its own node is built, only when the provider has to wait.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,21 +23,73 @@ use crate::error::{Executed, Kind, RpcError};
 pub(crate) struct Guarded<'a, T> {
     // None once it has ended, so that it is dropped before the slot is left.
     future: Option<BoxFuture<'a, T>>,
-    context: Option<Context>,
+    guard: Guard<'a>,
+}
+
+/// What watches over a provider's future that has to wait.
+pub(crate) struct Guard<'a> {
+    context: Option<Box<Context>>,
     authority: &'a Authority,
+    term: u64,
     timer: Option<Pin<Box<Sleep>>>,
     cancelled: Option<Pin<Box<OwnedNotified>>>,
 }
 
 impl<'a, T> Guarded<'a, T> {
-    pub(crate) fn new(future: BoxFuture<'a, T>, context: Context, authority: &'a Authority) -> Self {
-        Self { future: Some(future), context: Some(context), authority, timer: None, cancelled: None }
+    pub(crate) fn new(future: BoxFuture<'a, T>, context: Box<Context>, authority: &'a Authority) -> Self {
+        let guard = Guard::new(Some(context), authority, authority.term());
+        Self { future: Some(future), guard }
     }
 
     /// Also stops when `cancel` is notified.
     pub(crate) fn cancelled_by(mut self, cancel: Option<&Arc<Notify>>) -> Self {
-        self.cancelled = cancel.map(|cancel| Box::pin(cancel.clone().notified_owned()));
+        self.guard.cancelled = cancel.map(|cancel| Box::pin(cancel.clone().notified_owned()));
         self
+    }
+}
+
+impl<T> Drop for Guarded<'_, T> {
+    fn drop(&mut self) {
+        self.guard.end(&mut self.future);
+    }
+}
+
+impl<T> Future for Guarded<'_, T> {
+    type Output = Result<T, RpcError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let Self { future, guard } = &mut *self;
+        guard.poll(future, cx)
+    }
+}
+
+impl<'a> Guard<'a> {
+    /// A guard of what began in `term` of the node's authority.
+    pub(crate) fn new(context: Option<Box<Context>>, authority: &'a Authority, term: u64) -> Self {
+        Self { context, authority, term, timer: None, cancelled: None }
+    }
+
+    /// Polls `future`, if it may still run; takes it once it has ended.
+    pub(crate) fn poll<T>(
+        &mut self,
+        future: &mut Option<BoxFuture<'_, T>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<T, RpcError>> {
+        if let Some(error) = self.stopped(cx) {
+            self.end(future);
+            return Poll::Ready(Err(error));
+        }
+        if future.is_none() {
+            return Poll::Ready(Err(RpcError::new(Kind::Internal, "polled after its end")));
+        }
+        match Context::enter(&mut self.context, || watched(future, cx)) {
+            Poll::Pending => self.wait(future, cx),
+            // What was done without authority counts for nothing: nobody may hear that it was.
+            Poll::Ready(Ok(_)) if !self.authority.holds_in(self.term) => Poll::Ready(Err(lapsed())),
+            Poll::Ready(answer) => {
+                Poll::Ready(in_time(answer, self.context.as_ref().and_then(|context| context.known_deadline())))
+            }
+        }
     }
 
     /// Why the future must not be polled again, if so.
@@ -48,88 +100,104 @@ impl<'a, T> Guarded<'a, T> {
         if self.cancelled.as_mut().is_some_and(|cancelled| cancelled.as_mut().poll(cx).is_ready()) {
             return Some(RpcError::new(Kind::Cancelled, "the caller took the call back while it ran"));
         }
-        if !self.authority.holds() {
-            let lapsed = RpcError::new(Kind::NoAuthority, "the node's right to execute lapsed during the call");
-            return Some(lapsed.with_executed(Executed::Maybe));
-        }
-        None
+        (!self.authority.holds_in(self.term)).then(lapsed)
     }
 
-    /// Arms the timer; true if the deadline has passed already.
-    fn arm(&mut self, cx: &mut task::Context<'_>) -> bool {
+    /// Arms the timer for a future that has to wait, unless it is armed; stops the future if the deadline has passed already.
+    pub(crate) fn wait<T>(
+        &mut self,
+        future: &mut Option<BoxFuture<'_, T>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<T, RpcError>> {
         if self.timer.is_some() {
-            return false;
+            return Poll::Pending;
         }
-        let Some(context) = &mut self.context else { return false };
+        let Some(context) = &mut self.context else { return Poll::Pending };
         let deadline = context.settle();
         let timer = self.timer.insert(Box::pin(sleep_until(deadline.instant().into())));
-        timer.as_mut().poll(cx).is_ready()
+        if timer.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.end(future);
+        Poll::Ready(Err(passed()))
     }
 
-    /// Drops the provider's future before its end.
-    fn end(&mut self) {
-        if let Some(future) = self.future.take() {
+    /// Drops the provider's future before its end: in its own context, and a panic in a destructor goes no further.
+    pub(crate) fn end<T>(&mut self, future: &mut Option<BoxFuture<'_, T>>) {
+        if let Some(future) = future.take() {
             Context::enter(&mut self.context, || drop_caught(future));
         }
     }
 }
 
-impl<T> Drop for Guarded<'_, T> {
-    /// A caller that gives up drops the provider's future in its own context, and hears nothing of a panic in a destructor.
+impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        self.end();
+        self.context.take().map(Context::retire);
     }
 }
 
-impl<T> Future for Guarded<'_, T> {
-    type Output = Result<T, RpcError>;
+/// Polls `future` for the first time. Without an answer it has to wait, under a [`Guard`] with the context that this returns.
+///
+/// The caller has just asked the authority itself.
+#[inline]
+pub(crate) fn first_poll<T>(
+    future: &mut Option<BoxFuture<'_, T>>,
+    context: Box<Context>,
+    cx: &mut task::Context<'_>,
+) -> Result<Result<T, RpcError>, Option<Box<Context>>> {
+    let mut context = Some(context);
+    match Context::enter(&mut context, || watched(future, cx)) {
+        Poll::Pending => Err(context),
+        Poll::Ready(answer) => Ok(in_time(answer, context.and_then(Context::retire))),
+    }
+}
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if let Some(error) = this.stopped(cx) {
-            this.end();
-            return Poll::Ready(Err(error));
+/// Polls a provider's future in the current context, with panics caught; once it has ended, it is dropped there too.
+#[inline]
+fn watched<T>(future: &mut Option<BoxFuture<'_, T>>, cx: &mut task::Context<'_>) -> Poll<Result<T, RpcError>> {
+    let mut answer = None;
+    // Unwind safety: after a panic the future is never polled again. One net for poll and drop: when the destructor of a future
+    // that was done panics, its answer stands.
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(running) = future
+            && let Poll::Ready(value) = running.as_mut().poll(cx)
+        {
+            answer = Some(value);
+            *future = None;
         }
-        let Some(mut running) = this.future.take() else {
-            return Poll::Ready(Err(RpcError::new(Kind::Internal, "polled after its end")));
-        };
-        let future = &mut this.future;
-        // Unwind safety: after a panic the future is never polled again, and the context is put back by its guard.
-        let polled = Context::enter(&mut this.context, || {
-            let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
-            match polled {
-                Ok(Poll::Pending) => *future = Some(running),
-                // Dropped where it has ended, while its context is still current.
-                _ => drop_caught(running),
-            }
-            polled
-        });
-        let answer = match polled {
-            Ok(Poll::Pending) if this.arm(cx) => {
-                this.end();
-                Err(passed())
-            }
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(_)) if this.is_late() => {
-                let message = "the deadline had passed when the provider was done; its answer is dropped";
-                Err(RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe))
-            }
-            Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => {
-                forget_panic(payload);
-                Err(RpcError::new(Kind::Panicked, "the provider panicked; its node's log has the message"))
-            }
-        };
-        Poll::Ready(answer)
+    }));
+    match (caught, answer) {
+        (Ok(()), None) => Poll::Pending,
+        (Ok(()), Some(value)) => Poll::Ready(Ok(value)),
+        (Err(payload), answer) => Poll::Ready(panicked(payload, future, answer)),
     }
 }
 
-impl<T> Guarded<'_, T> {
-    /// Whether the value came after the deadline, when nobody at the other end of a wire would wait for it any more. A call
-    /// whose deadline was never asked for is young, and spared the clock.
-    fn is_late(&self) -> bool {
-        self.context.as_ref().and_then(Context::known_deadline).is_some_and(Deadline::has_passed)
+#[cold]
+fn panicked<T>(
+    payload: Box<dyn std::any::Any + Send>,
+    future: &mut Option<BoxFuture<'_, T>>,
+    answer: Option<T>,
+) -> Result<T, RpcError> {
+    future.take().into_iter().for_each(drop_caught);
+    forget_panic(payload);
+    answer.ok_or_else(|| RpcError::new(Kind::Panicked, "the provider panicked; its node's log has the message"))
+}
+
+/// Drops a value that came after the deadline: nobody at the other end of a wire would wait for it any more. A call whose deadline
+/// was never asked for is young, and spared the clock.
+#[inline]
+fn in_time<T>(answer: Result<T, RpcError>, deadline: Option<Deadline>) -> Result<T, RpcError> {
+    if answer.is_ok() && deadline.is_some_and(Deadline::has_passed) {
+        let message = "the deadline had passed when the provider was done; its answer is dropped";
+        return Err(RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe));
     }
+    answer
+}
+
+fn lapsed() -> RpcError {
+    RpcError::new(Kind::NoAuthority, "the node's right to execute lapsed during the call")
+        .with_executed(Executed::Maybe)
 }
 
 fn passed() -> RpcError {

@@ -32,6 +32,8 @@ pub struct Here {
     pub in_flight: Arc<InFlight>,
     /// How it treats calls.
     pub settings: Settings,
+    // The same as `id`, for contexts.
+    interned: &'static NodeId,
     registry: OnceLock<Registry>,
     leaving: AtomicBool,
 }
@@ -62,14 +64,15 @@ impl Default for Settings {
 
 impl Here {
     /// A node that provides nothing yet.
-    pub fn new(id: NodeId, groups: Arc<Groups>, settings: Settings) -> Arc<Self> {
+    pub fn new(id: NodeId, groups: Arc<Groups>, authority: Authority, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
+            interned: id.interned(),
             id,
             groups,
-            authority: Authority::fixed(),
-            states: States::default(),
+            authority,
             in_flight: InFlight::new(settings.max_in_flight),
             settings,
+            states: States::default(),
             registry: OnceLock::new(),
             leaving: AtomicBool::new(false),
         })
@@ -85,29 +88,44 @@ impl Here {
         self.registry.get()
     }
 
+    /// The node's name, for as long as the program runs.
+    #[inline]
+    pub(crate) fn name(&self) -> &'static NodeId {
+        self.interned
+    }
+
     /// From now on, refuses calls that have not started.
     pub fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
     }
 
     /// Whether the node is on its way out.
+    #[inline]
     pub fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
     }
 
     /// Whether a call may start now.
+    #[inline]
     pub(crate) fn admits(&self) -> Result<(), RpcError> {
         if self.is_leaving() {
-            let refused =
-                RpcError::new(Kind::ShuttingDown, "the node is shutting down").with_retry_after(LEAVING_RETRY_AFTER);
-            return Err(refused.at_node(&self.id));
+            return Err(self.shuts_down());
         }
         if !self.authority.holds() {
-            return Err(
-                RpcError::new(Kind::NoAuthority, "the node has no right to execute at the moment").at_node(&self.id)
-            );
+            return Err(self.lacks_authority());
         }
         Ok(())
+    }
+
+    #[cold]
+    fn shuts_down(&self) -> RpcError {
+        let refused = RpcError::new(Kind::ShuttingDown, "the node is shutting down");
+        refused.with_retry_after(LEAVING_RETRY_AFTER).at_node(&self.id)
+    }
+
+    #[cold]
+    fn lacks_authority(&self) -> RpcError {
+        RpcError::new(Kind::NoAuthority, "the node has no right to execute at the moment").at_node(&self.id)
     }
 
     /// Runs an encoded call on this node's provider. The future owns all it needs, so it can be moved to a task of its own.

@@ -1,5 +1,6 @@
 //! The calls in flight that came over the network: their number, and how to cancel one.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +54,7 @@ struct Early {
 /// One call's place in the table; dropping it leaves the table.
 pub struct Place {
     table: Arc<InFlight>,
-    listed: Option<((u64, u64), Arc<Notify>)>,
+    listed: Option<(u64, u64)>,
 }
 
 impl InFlight {
@@ -184,23 +185,22 @@ impl Place {
             let refused = RpcError::new(Kind::Cancelled, "the caller took the call back before it started");
             return Err(refused.with_executed(crate::error::Executed::No));
         }
-        if calls.running.contains_key(&key) {
+        let Entry::Vacant(place) = calls.running.entry(key) else {
             return Err(RpcError::new(
                 Kind::InvalidRequest,
                 format!("call {id} is running already; an id names one call"),
             ));
-        }
-        let notify = Arc::new(Notify::new());
-        calls.running.insert(key, notify.clone());
+        };
+        let notify = place.insert(Arc::default()).clone();
         drop(calls);
-        self.listed = Some((key, notify.clone()));
+        self.listed = Some(key);
         Ok(notify)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some((key, _)) = &self.listed {
+        if let Some(key) = &self.listed {
             self.table.lock().running.remove(key);
         }
         if self.table.count.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::guarded::{Guarded, joined};
 use super::here::Here;
 use super::verdict::ran;
-use crate::call::context::ContextBuilder;
+use crate::call::context::Origin;
 use crate::call::{Call, CallId, Context, Covered, Deadline, Outcome, Path, Reply};
 use crate::codec::args::Args;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
@@ -51,11 +51,13 @@ pub struct Key(Option<Result<Slot, RpcError>>);
 
 impl Key {
     /// The key's slot, or why there is none.
+    #[inline]
     pub fn at(slot: Result<Slot, RpcError>) -> Self {
         Self(Some(slot))
     }
 
     /// A method without a key.
+    #[inline]
     pub fn none() -> Self {
         Self(None)
     }
@@ -64,6 +66,7 @@ impl Key {
     ///
     /// # Errors
     /// Why the key cannot be hashed.
+    #[inline]
     pub fn slot(self) -> Result<Option<Slot>, RpcError> {
         self.0.transpose()
     }
@@ -184,13 +187,21 @@ impl Incoming {
             .at_node(&self.here.id)
     }
 
-    fn context(&self, slot: Option<Slot>) -> Context {
-        ContextBuilder::new(self.method, self.path.clone())
-            .deadline(self.deadline, self.here.settings.default_deadline)
-            .slot(slot, slot.map_or(0, |slot| self.group.epoch(slot)))
-            .node(Some(self.here.id.clone()))
-            .origin(self.id, self.trace.clone())
-            .build()
+    fn context(&self, slot: Option<Slot>) -> Box<Context> {
+        let (id, trace) = (self.id, self.trace.clone());
+        let mut context = Context::blank();
+        *context = Context {
+            deadline: self.deadline,
+            default_wait: Some(self.here.settings.default_deadline),
+            method: Some(self.method),
+            ancestors: self.path.clone(),
+            is_detached: false,
+            slot,
+            epoch: slot.map_or(0, |slot| self.group.epoch(slot)),
+            node: Some(self.here.name()),
+            origin: (id.is_some() || trace.is_some()).then(|| Box::new(Origin { id, trace })),
+        };
+        context
     }
 
     /// What the reply speaks for, if all nodes were asked.

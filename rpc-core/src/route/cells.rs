@@ -155,6 +155,12 @@ impl Drop for Occupied<'_> {
 }
 
 impl<'a> Occupied<'a> {
+    /// The slot.
+    #[inline]
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
     /// The same call inside the same slot, for a task that outlives this borrow; the slot is not left in between.
     pub fn into_owned<C>(self, cells: Arc<C>) -> OwnedOccupied<C>
     where

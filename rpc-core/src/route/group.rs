@@ -178,7 +178,7 @@ impl Group {
     /// The epoch of `slot`; 0 if nobody owns it.
     #[inline]
     pub fn epoch(&self, slot: Slot) -> u64 {
-        self.map.get(slot).map_or(0, |entry| entry.epoch)
+        self.map.epoch(slot)
     }
 
     /// The nodes of the group, in the order in which they became known.

@@ -42,6 +42,12 @@ impl SlotMap {
         Ownership::unpack(self.0[slot.index()].load(Ordering::Acquire))
     }
 
+    /// The epoch of `slot`; 0 if nobody owns it.
+    #[inline]
+    pub fn epoch(&self, slot: Slot) -> u64 {
+        self.0[slot.index()].load(Ordering::Acquire) >> OWNER_BITS
+    }
+
     /// Takes `next` for `slot`, whatever is known.
     pub fn set(&self, slot: Slot, next: Ownership) {
         self.0[slot.index()].store(next.pack(), Ordering::Release);
@@ -86,6 +92,7 @@ mod tests {
         assert_eq!(map.get(slot), Some(Ownership { owner: 0, epoch: 2 }));
         assert!(map.advance(slot, Ownership { owner: 1, epoch: 3 }));
         assert_eq!((map.count(0), map.count(1)), (0, 1));
+        assert_eq!(map.epoch(slot), 3);
         assert!(!map.advance(slot, Ownership { owner: 0, epoch: EPOCHS }), "an epoch that no word can hold");
     }
 }

@@ -2,6 +2,8 @@
 
 mod body;
 mod cancel;
+pub mod coordinator;
+mod hand_over;
 mod reply;
 
 use std::sync::{Arc, OnceLock};
@@ -12,8 +14,9 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 
 use self::cancel::{Cancels, TakeBack};
-use super::headers;
+use super::headers::{self, About};
 use crate::call::{Call, Caller, Reply};
+use crate::cluster::hand_over::{Answer, Question};
 use crate::cluster::view::ClusterView;
 use crate::codec::envelope;
 use crate::error::{Executed, Kind, RpcError};
@@ -22,6 +25,9 @@ use crate::node::NodeInfo;
 use crate::transport::peers::Transport;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Headers of most calls: two of ours, and `accept`, `host` and `content-length` below us, for which the map then need not grow.
+const USUAL_HEADERS: usize = 6;
 
 /// How connections to peers are made and kept.
 #[derive(Clone, Debug)]
@@ -60,20 +66,26 @@ impl HttpTransport {
     /// # Errors
     /// [`Kind::Internal`] when the operating system refuses what the client needs.
     pub fn new(settings: &HttpSettings, cluster: Arc<OnceLock<String>>) -> Result<Self, RpcError> {
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .tcp_nodelay(true)
-            .connect_timeout(settings.connect_timeout)
-            .pool_idle_timeout(settings.idle)
-            .pool_max_idle_per_host(settings.idle_per_peer)
-            .referer(false)
-            .build()
-            .map_err(|error| RpcError::new(Kind::Internal, "the HTTP client cannot be set up").with_source(error))?;
+        let client = client(settings)?;
         Ok(Self { client, cluster, max_reply: settings.max_message + limits::ENVELOPE_ROOM })
     }
+}
+
+/// The client of all connections: it follows nothing, asks nobody else, and tries nothing twice by itself.
+fn client(settings: &HttpSettings) -> Result<Client, RpcError> {
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        // Without a number, it copies each request before it sees that it must never repeat it.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
+        .http1_only()
+        .tcp_nodelay(true)
+        .connect_timeout(settings.connect_timeout)
+        .pool_idle_timeout(settings.idle)
+        .pool_max_idle_per_host(settings.idle_per_peer)
+        .referer(false)
+        .build()
+        .map_err(|error| RpcError::new(Kind::Internal, "the HTTP client cannot be set up").with_source(error))
 }
 
 impl Transport for HttpTransport {
@@ -82,7 +94,6 @@ impl Transport for HttpTransport {
             client: self.client.clone(),
             url: url(&node.address, "/rpc"),
             cluster: self.cluster.clone(),
-            cluster_header: OnceLock::new(),
             max_reply: self.max_reply,
             cancels: Cancels::new(self.client.clone()),
         })
@@ -106,6 +117,10 @@ impl Transport for HttpTransport {
             Ok(view)
         })
     }
+
+    fn ask<'a>(&'a self, address: &'a str, question: &'a Question) -> BoxFuture<'a, Result<Answer, RpcError>> {
+        Box::pin(hand_over::ask(&self.client, address, question))
+    }
 }
 
 /// One peer, spoken to by POST.
@@ -113,7 +128,6 @@ struct HttpPeer {
     client: Client,
     url: Result<Url, RpcError>,
     cluster: Arc<OnceLock<String>>,
-    cluster_header: OnceLock<HeaderValue>,
     max_reply: usize,
     cancels: Arc<Cancels>,
 }
@@ -151,21 +165,9 @@ impl HttpPeer {
     }
 
     fn headers(&self, call: &Call) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(10);
+        let mut map = HeaderMap::with_capacity(USUAL_HEADERS);
         map.insert(CONTENT_TYPE, JSON);
-        if let Some(cluster) = self.cluster_header() {
-            map.insert(headers::CLUSTER, cluster.clone());
-        }
-        if let Some(slot) = call.target.slot() {
-            map.insert(headers::SLOT, slot.get().into());
-            map.insert(headers::EPOCH, call.epoch.into());
-        }
-        // Rounded up, so that what is left of the last millisecond is not taken from the callee.
-        let left = call.deadline.remaining().as_micros().div_ceil(1000);
-        map.insert(headers::DEADLINE, u64::try_from(left).unwrap_or(u64::MAX).into());
-        if let Ok(id) = HeaderValue::try_from(call.id.to_text()) {
-            map.insert(headers::CALL, id);
-        }
+        map.insert(headers::CALL, self.about(call).to_value());
         if call.hops > 0 {
             map.insert(headers::HOPS, u64::from(call.hops).into());
         }
@@ -180,13 +182,17 @@ impl HttpPeer {
         map
     }
 
-    /// The cluster's id as a header, made once it is known.
-    fn cluster_header(&self) -> Option<&HeaderValue> {
-        if let Some(header) = self.cluster_header.get() {
-            return Some(header);
+    fn about(&self, call: &Call) -> About<'_> {
+        let slot = call.target.slot();
+        // Rounded up, so that what is left of the last millisecond is not taken from the callee.
+        let left = call.deadline.remaining().as_micros().div_ceil(1000);
+        About {
+            id: call.id,
+            slot,
+            epoch: slot.map(|_| call.epoch),
+            left: Some(u64::try_from(left).unwrap_or(u64::MAX)),
+            cluster: self.cluster.get().map(String::as_str),
         }
-        let header = HeaderValue::from_str(self.cluster.get()?).ok()?;
-        Some(self.cluster_header.get_or_init(|| header))
     }
 
     fn too_late(&self, call: &Call) -> RpcError {

@@ -8,8 +8,9 @@ use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::call::{Call, Caller, Reply};
+use crate::cluster::hand_over::{Answer, Question};
 use crate::cluster::view::ClusterView;
-use crate::error::RpcError;
+use crate::error::{Kind, RpcError};
 use crate::node::{NodeId, NodeInfo};
 use crate::transport::budget::Budget;
 
@@ -20,6 +21,13 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Reads the cluster's map from the node at `address`.
     fn view<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<ClusterView, RpcError>>;
+
+    /// Asks the node at `address`, the source of a move. The same question may be asked again.
+    fn ask<'a>(&'a self, address: &'a str, question: &'a Question) -> BoxFuture<'a, Result<Answer, RpcError>> {
+        let _ = question;
+        let message = format!("this transport moves no slots from {address}");
+        Box::pin(std::future::ready(Err(RpcError::new(Kind::Unavailable, message))))
+    }
 }
 
 /// One peer.

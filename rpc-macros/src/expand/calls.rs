@@ -15,11 +15,12 @@ use crate::names;
 /// impl UrlStore for UrlStoreClient {
 ///     fn get(&self, __a0: &str) -> impl Future<Output = Result<Url, StoreError>> + Send {
 ///         async move {
-///             match self.0.route(&__METHOD_get, Key::at(slot_of(&__a0))) {
-///                 Route::Near(near) => { let provider = near.provider(); near.run(provider.__wherever_get(__a0)).await }
-///                 Route::Far(far) => far.call(|args| { args.arg("code", &__a0)?; Ok(()) }).await,
+///             let call = match self.0.route(&__METHOD_get, Key::at(slot_of(&__a0))) {
+///                 Route::Near(near) => near.run(move |provider| provider.__wherever_get(__a0)),
+///                 Route::Far(far) => far.call(|args| { args.arg("code", &__a0)?; Ok(()) }),
 ///                 Route::Refused(error) => refused(error),
-///             }
+///             };
+///             call.await
 ///         }
 ///     }
 /// }
@@ -45,17 +46,20 @@ fn call(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let near = located(near(cx, method), result.span());
     let far = far(method);
     let refused = located(quote!(#private::refused(error)), result.span());
+    // Awaited in one place, outside of the match: what a match looks at is kept in the future while an arm of it waits.
+    let call = located(quote!(call.await), result.span());
     quote! {
         #[allow(clippy::manual_async_fn)]
         #signature {
             async move {
                 #(#checks)*
                 #check
-                match self.0.route(&#descriptor, #key) {
+                let call = match self.0.route(&#descriptor, #key) {
                     #private::Route::Near(near) => #near,
                     #private::Route::Far(far) => #far,
                     #private::Route::Refused(error) => #refused,
-                }
+                };
+                #call
             }
         }
     }
@@ -69,13 +73,10 @@ fn near(cx: &Cx<'_>, method: &Method) -> TokenStream {
     if method.marks.detach.is_some() {
         quote! {{
             let provider = near.shared_provider();
-            near.detach(async move { <dyn #shim as #shim>::#shim_method(&*provider #(, #locals)*).await }).await
+            near.detach(async move { <dyn #shim as #shim>::#shim_method(&*provider #(, #locals)*).await })
         }}
     } else {
-        quote! {{
-            let provider = near.provider();
-            near.run(<dyn #shim as #shim>::#shim_method(provider #(, #locals)*)).await
-        }}
+        quote!(near.run(move |provider| <dyn #shim as #shim>::#shim_method(provider #(, #locals)*)))
     }
 }
 
@@ -87,8 +88,6 @@ fn far(method: &Method) -> TokenStream {
         located(quote!(args.arg(#name, &#local)?;), arg.ty.span())
     });
     let write = quote!(|#args| { #(#writes)* ::core::result::Result::Ok(()) });
-    let (call, send) = (quote!(far.call), quote!(.await));
-    let place = method.result().span();
-    let (call, send) = (located(call, place), located(send, place));
-    quote!(#call(#write) #send)
+    let call = located(quote!(far.call), method.result().span());
+    quote!(#call(#write))
 }

@@ -19,7 +19,7 @@ pub(super) fn json(body: Vec<u8>) -> Response {
 
 /// What the provider answered.
 pub(super) fn replied(id: &Id<'_>, reply: &Reply) -> Vec<u8> {
-    let mut out = Vec::with_capacity(128);
+    let mut out = Vec::new();
     match &reply.outcome {
         Outcome::Value(value) if reply.covered.is_empty() => envelope::write_result(&mut out, id, value),
         Outcome::Value(value) => {

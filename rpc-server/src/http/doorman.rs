@@ -83,6 +83,10 @@ pub(super) fn check_origin(parts: &Parts, node: &Node) -> Result<(), TurnedAway>
 
 /// An IP address, `localhost`, the advertised name, or a name allowed by the builder.
 fn is_known_host(host: &str, node: &Node) -> bool {
+    // What nodes ask for is the whole advertised address, which need not be taken apart.
+    if host == node.address() {
+        return true;
+    }
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,

@@ -1,11 +1,11 @@
 //! One request: found, admitted, run here or sent on, and never dropped half-way because a connection was lost.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use rpc_core::call::id::BadCallId;
 use rpc_core::call::{Call, CallId, Reply, Target};
 use rpc_core::codec::envelope::Request;
@@ -64,13 +64,7 @@ async fn run_here(
         trace: origin.trace.clone(),
     };
     let incoming = Incoming::from_call(call, node.here().clone()).cancelled_by(cancel);
-    let running = node.here().run(incoming);
-    run_to_end(async move {
-        let answer = running.await;
-        drop(place);
-        answer
-    })
-    .await
+    run_to_end(node.here().run(incoming), place).await
 }
 
 /// A call of a foreign client: this node is its gateway, unless it is on its way out.
@@ -87,25 +81,25 @@ async fn forward(
     }
     let call = gateway::call(node, method, params, origin.deadline, origin.trace.clone())?;
     let wherever = node.wherever().clone();
-    run_to_end(async move {
-        let answer = wherever.caller().call(call).await;
-        drop(place);
-        answer
-    })
-    .await
+    run_to_end(Box::pin(async move { wherever.caller().call(call).await }), place).await
 }
 
-/// Polls `future` where it stands, as most calls are ready at once; then moves it to a task, which a lost connection cannot drop.
-async fn run_to_end(future: impl Future<Output = Answer> + Send + 'static) -> Answer {
-    let mut future: Pin<Box<dyn Future<Output = Answer> + Send>> = Box::pin(future);
+/// Polls `future` where it stands, as most calls are ready at once; then moves it to a task, which a lost connection cannot drop. Its
+/// `place` among the calls in flight goes with it.
+async fn run_to_end(mut future: BoxFuture<'static, Answer>, place: Place) -> Answer {
     let first = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-    match first {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => tokio::spawn(future).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "a call's task ended without an answer");
-            Err(RpcError::new(Kind::Internal, "the call's task ended without an answer").with_executed(Executed::Maybe))
-        }),
+    if let Poll::Ready(answer) = first {
+        return answer;
     }
+    let task = tokio::spawn(async move {
+        let answer = future.await;
+        drop(place);
+        answer
+    });
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a call's task ended without an answer");
+        Err(RpcError::new(Kind::Internal, "the call's task ended without an answer").with_executed(Executed::Maybe))
+    })
 }
 
 /// The arguments of [`CANCEL_METHOD`].

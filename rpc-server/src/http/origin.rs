@@ -1,6 +1,5 @@
 //! Where a request comes from: a client of ours, which knows the slot map, or anybody who speaks JSON-RPC.
 
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use ::http::header::{HeaderMap, HeaderName};
@@ -9,7 +8,7 @@ use rpc_core::call::deadline::MAX_DEADLINE;
 use rpc_core::call::{CallId, Deadline, Path};
 use rpc_core::limits::MAX_HOPS;
 use rpc_core::slot::Slot;
-use rpc_core::transport::headers;
+use rpc_core::transport::headers::{self, About};
 use rpc_core::{Kind, RpcError};
 
 /// What the headers of a request say.
@@ -40,38 +39,36 @@ impl Origin {
     /// # Errors
     /// [`Kind::InvalidRequest`] naming the header that cannot be read; [`Kind::Unauthorised`] for a caller of another cluster.
     pub(super) fn read(headers: &HeaderMap, cluster: &str, arrival: Instant, wait: Duration) -> Result<Self, RpcError> {
-        if let Some(theirs) = headers.get(headers::CLUSTER)
-            && theirs.as_bytes() != cluster.as_bytes()
-        {
-            let theirs = String::from_utf8_lossy(theirs.as_bytes());
+        let about = text(headers, &headers::CALL)?.map(About::parse).transpose();
+        let about = about.map_err(|error| RpcError::new(Kind::InvalidRequest, error.to_string()))?;
+        if let Some(theirs) = about.and_then(|about| about.cluster).filter(|theirs| *theirs != cluster) {
             let message =
                 format!("this node belongs to cluster {cluster}, the caller to {theirs}: their lists of nodes differ");
             return Err(RpcError::new(Kind::Unauthorised, message));
         }
-        let wait = text(headers, &headers::DEADLINE)?.map_or(Ok(wait), asked_wait)?;
+        let wait = match about.and_then(|about| about.left) {
+            Some(left) => Duration::from_millis(left),
+            None => text(headers, &headers::DEADLINE)?.map_or(Ok(wait), asked_wait)?,
+        };
         let deadline = deadline(arrival, wait);
         let trace = headers.get(headers::TRACE).map(|trace| Bytes::copy_from_slice(trace.as_bytes()));
-        let peer = parsed(headers, &headers::CALL)?.map(|id| Peer::read(headers, id)).transpose()?;
+        let peer = about.map(|about| Peer::read(headers, &about)).transpose()?;
         Ok(Self { peer, deadline, trace })
     }
 }
 
 impl Peer {
-    fn read(headers: &HeaderMap, id: CallId) -> Result<Self, RpcError> {
-        let slot = number(headers, &headers::SLOT)?
-            .map(|slot: u16| Slot::new(slot).ok_or_else(|| unreadable(&headers::SLOT)))
-            .transpose()?;
+    fn read(headers: &HeaderMap, about: &About<'_>) -> Result<Self, RpcError> {
         let path = match text(headers, &headers::PATH)? {
             Some(path) => Path::parse(path)?,
             None => Path::root(),
         };
-        let epoch = number(headers, &headers::EPOCH)?.unwrap_or(0);
-        let hops = number(headers, &headers::HOPS)?.unwrap_or(0);
+        let hops = hops(headers)?;
         if hops > MAX_HOPS {
             let message = format!("the call was passed on {hops} times, more than {MAX_HOPS}: it goes in a circle");
             return Err(RpcError::new(Kind::InvalidRequest, message));
         }
-        Ok(Self { id, slot, epoch, hops, path })
+        Ok(Self { id: about.id, slot: about.slot, epoch: about.epoch.unwrap_or(0), hops, path })
     }
 }
 
@@ -92,16 +89,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     headers.get(name).map(|value| value.to_str().map_err(|_| unreadable(name))).transpose()
 }
 
-fn parsed<T: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Result<Option<T>, RpcError> {
-    text(headers, name)?.map(|value| value.parse().map_err(|_| unreadable(name))).transpose()
-}
-
-/// As [`parsed`], without the sign that Rust's integers would take.
-fn number<T: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Result<Option<T>, RpcError> {
-    match text(headers, name)? {
-        Some(text) if !is_number(text) => Err(unreadable(name)),
-        _ => parsed(headers, name),
-    }
+fn hops(headers: &HeaderMap) -> Result<u8, RpcError> {
+    let Some(text) = text(headers, &headers::HOPS)? else { return Ok(0) };
+    is_number(text).then(|| text.parse().ok()).flatten().ok_or_else(|| unreadable(&headers::HOPS))
 }
 
 fn is_number(text: &str) -> bool {

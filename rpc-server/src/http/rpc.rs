@@ -1,6 +1,9 @@
 //! `POST /rpc`: read, parse, execute each request, reply.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Instant;
 
 use ::http::StatusCode;
@@ -34,7 +37,13 @@ pub(super) async fn rpc(State(node): State<Node>, request: Request) -> Response 
         let _nobody_works_yet = arrival.map(Arrival::await_body);
         read(&parts, body, &node).await
     };
-    match timeout_at(deadline.instant().into(), read).await {
+    let mut read = pin!(read);
+    // Most bodies came with their header, and need no timer.
+    let read = match poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => timeout_at(deadline.instant().into(), read).await,
+    };
+    match read {
         Ok(Ok(body)) => serve(&node, origin, &body).await,
         Ok(Err(turned_away)) => turned_away.into_response(),
         Err(_passed) => late(),

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer;
 use super::doorman::check_origin;
+use crate::cluster::Status;
 use crate::node::Node;
 
 /// `200` as long as the process answers.
@@ -14,10 +15,15 @@ pub(super) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// `200` while calls are taken, `503` once the node is on its way out.
+/// `200` while calls are taken, `503` before the node is a member of its cluster, while it has no right to execute, and once it is
+/// on its way out.
 pub(super) async fn ready(State(node): State<Node>) -> Response {
     if node.here().is_leaving() {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "shutting down\n").into_response();
+    }
+    if node.status() != Status::Member || !node.here().authority.holds() {
+        let why = "not a member of the cluster at the moment\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], why).into_response();
     }
     "ready\n".into_response()
 }

@@ -3,27 +3,36 @@
 use std::any::TypeId;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::Location;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::NodeId;
 use rpc_core::client::{Layer, WhereverBuilder};
 use rpc_core::client::{ServiceClient, Wherever};
+use rpc_core::clock::Clock;
+use rpc_core::cluster::authority::Timing;
+use rpc_core::cluster::controller::Pace;
 use rpc_core::cluster::fixed::{FixedNodes, IntoNode};
+use rpc_core::coordinator::Coordinator;
 use rpc_core::inject::Values;
 use rpc_core::limits;
 use rpc_core::limits::MAX_GROUPS;
+use rpc_core::provider::authority::Authority;
 use rpc_core::provider::here::Settings;
 use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
 use rpc_core::state::SlotState;
 use rpc_core::state::registry::Registered;
 use rpc_core::transport::http::HttpSettings;
+use rpc_core::transport::peers::Transport;
 
+use super::membership::{self, Coordinated, Coordination, Place};
 use super::problem::{Problem, StartError};
 use super::providers::Providers;
 use super::{Doorman, Node, Parts, states};
 use crate::catalogue::{Catalogue, Doubled};
+use crate::cluster::Live;
 use crate::listener::Limits;
 use crate::memory::Memory;
 
@@ -31,12 +40,15 @@ use crate::memory::Memory;
 #[must_use = "a builder does nothing before `build` or `serve`"]
 pub struct NodeBuilder {
     nodes: Vec<(String, u32)>,
+    coordination: Coordination,
+    place: Place,
     address: Option<String>,
     values: Values,
     providers: Providers,
     states: Vec<Registered>,
     settings: Settings,
     http: HttpSettings,
+    transport: Option<Arc<dyn Transport>>,
     limits: Limits,
     max_body_memory: usize,
     force_remote: bool,
@@ -49,12 +61,15 @@ impl NodeBuilder {
     pub(super) fn new() -> Self {
         Self {
             nodes: Vec::new(),
+            coordination: Coordination::Fixed,
+            place: Place::default(),
             address: None,
             values: Values::default(),
             providers: Providers::default(),
             states: Vec::new(),
             settings: Settings::default(),
             http: HttpSettings::default(),
+            transport: None,
             limits: Limits::default(),
             max_body_memory: limits::MAX_BODY_MEMORY,
             force_remote: false,
@@ -68,6 +83,74 @@ impl NodeBuilder {
     /// same list; the order does not matter. Without a list the node is alone and owns every slot.
     pub fn nodes<N: IntoNode>(mut self, nodes: impl IntoIterator<Item = N>) -> Self {
         self.nodes = nodes.into_iter().map(IntoNode::into_node).collect();
+        self
+    }
+
+    /// Founds a live cluster, and holds its coordinator in memory: when this node ends, the cluster does. For one machine and for
+    /// tests; in production see [`coordinator`](Self::coordinator). [`build`](Self::build) then needs a tokio runtime around it.
+    pub fn seed(mut self) -> Self {
+        self.coordination = Coordination::Seed(None);
+        self
+    }
+
+    /// As [`seed`](Self::seed), with the coordinator's records in this folder: the cluster goes on when this node is back. While it
+    /// is away, authority ends after some seconds, and no call is executed.
+    pub fn seed_at(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.coordination = Coordination::Seed(Some(folder.into()));
+        self
+    }
+
+    /// Joins the live cluster whose seed answers at one of these addresses: `http://host:port` or `host:port`.
+    pub fn join<A: ToString>(mut self, seeds: impl IntoIterator<Item = A>) -> Self {
+        self.coordination = Coordination::Join(seeds.into_iter().map(|seed| seed.to_string()).collect());
+        self
+    }
+
+    /// Joins the live cluster of this coordinator, or founds it: etcd, for example.
+    pub fn coordinator(mut self, coordinator: Arc<dyn Coordinator>) -> Self {
+        self.coordination = Coordination::Given(coordinator);
+        self
+    }
+
+    /// The node's share of the slots in a live cluster, relative to the others; 1 if not set, and 0 holds none.
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.place.weight = weight;
+        self
+    }
+
+    /// Where the node stands: nodes of one zone fail together.
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.place.zone = Some(zone.into());
+        self
+    }
+
+    /// How long leases and authority last in a live cluster; the same on every node. 5 s and 4 s if not set.
+    pub fn timing(mut self, timing: Timing) -> Self {
+        self.place.timing = timing;
+        self
+    }
+
+    /// How fast slots are moved when nodes come and go.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.place.pace = pace;
+        self
+    }
+
+    /// Longest wait for this node's slots to be moved away when it leaves; 30 s if not set.
+    pub fn hand_over_time(mut self, time: Duration) -> Self {
+        self.place.hand_over_time = time;
+        self
+    }
+
+    /// Another clock and other random numbers than the machine's, for simulations.
+    pub fn clock(mut self, clock: Arc<dyn Clock>, random: fn() -> u64) -> Self {
+        (self.place.clock, self.place.random) = (clock, random);
+        self
+    }
+
+    /// Another transport than HTTP, for simulations and tests of faults.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
         self
     }
 
@@ -204,18 +287,26 @@ impl NodeBuilder {
     ///
     /// # Errors
     /// [`StartError`] with everything that is missing, doubled or unbuildable.
-    pub fn build(self) -> Result<Node, StartError> {
+    ///
+    /// # Panics
+    /// A [`seed`](Self::seed) outside of a tokio runtime.
+    pub fn build(mut self) -> Result<Node, StartError> {
         let mut problems = Vec::new();
         let address = self.checked_address(&mut problems);
-        let fixed = address.as_ref().and_then(|address| keep(self.cluster(address), &mut problems));
-        let (Some(address), Some(fixed)) = (address, fixed) else {
+        let membership = address.as_ref().and_then(|address| keep(self.membership(address), &mut problems));
+        let (Some(address), Some(membership)) = (address, membership) else {
             return Err(StartError::of(problems));
         };
         let body_memory =
             Memory::new(self.max_body_memory.max(self.settings.max_message.saturating_add(limits::ENVELOPE_ROOM)));
-        let here = Here::new(NodeId::new(address.as_str()), groups(&fixed, &address), self.settings);
+        let Membership { groups, authority, cluster, coordinated } = membership;
+        let here = Here::new(NodeId::new(address.as_str()), groups, authority, self.settings);
         let client_side =
-            WhereverBuilder::inside(here.clone(), fixed.cluster_id()).http(self.http).force_remote(self.force_remote);
+            WhereverBuilder::inside(here.clone(), cluster).http(self.http).force_remote(self.force_remote);
+        let client_side = match self.transport {
+            Some(transport) => client_side.transport(transport),
+            None => client_side,
+        };
         let client_side = self.layers.into_iter().fold(client_side, WhereverBuilder::layer);
         let wherever = client_side.build().map_err(|error| StartError::of(vec![Problem::Client(error)]))?;
         for state in self.states {
@@ -229,8 +320,30 @@ impl NodeBuilder {
         let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
         let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         let doorman = Doorman { origins: self.origins, hosts: self.hosts, is_loopback };
-        let (cluster, limits, values) = (fixed.cluster_id(), self.limits, self.values);
-        Ok(Node(Arc::new(Parts { here, wherever, catalogue, values, cluster, address, limits, doorman, body_memory })))
+        let (embedded, live) = coordinated.map_or((None, None), |Coordinated { settings, embedded }| {
+            (embedded, Some(Live::new(here.clone(), wherever.clone(), address.clone(), settings)))
+        });
+        let (limits, values) = (self.limits, self.values);
+        let parts = Parts { here, wherever, catalogue, values, live, embedded, address, limits, doorman, body_memory };
+        Ok(Node(Arc::new(parts)))
+    }
+
+    /// What the node belongs to, and how far that is known before it joins.
+    fn membership(&mut self, address: &str) -> Result<Membership, Vec<Problem>> {
+        let coordination = std::mem::take(&mut self.coordination);
+        let is_fixed = matches!(coordination, Coordination::Fixed);
+        if !is_fixed && !self.nodes.is_empty() {
+            return Err(vec![Problem::TwoMemberships]);
+        }
+        let Some(coordinated) = coordination.open(self.place.clone()).map_err(|problem| vec![problem])? else {
+            let fixed = self.cluster(address)?;
+            let cluster = Some(fixed.cluster_id());
+            let (groups, authority) = (groups(&fixed, address), Authority::fixed());
+            return Ok(Membership { groups, authority, cluster, coordinated: None });
+        };
+        let groups = membership::groups(&NodeId::new(address));
+        let authority = membership::leased(&self.place.clock);
+        Ok(Membership { groups, authority, cluster: None, coordinated: Some(coordinated) })
     }
 
     /// Advertises `address` if nothing else is.
@@ -265,6 +378,14 @@ impl NodeBuilder {
         let list: Vec<_> = fixed.nodes().iter().map(|node| node.address.as_str()).collect();
         Err(vec![Problem::NotAMember { address: address.to_owned(), list: list.join(", ") }])
     }
+}
+
+/// What a node belongs to.
+struct Membership {
+    groups: Arc<Groups>,
+    authority: Authority,
+    cluster: Option<String>,
+    coordinated: Option<Coordinated>,
 }
 
 /// Every group of a fixed cluster has all its nodes and the same slots.

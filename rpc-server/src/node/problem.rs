@@ -51,6 +51,14 @@ pub enum Problem {
         "{0:?} cannot be dialed from elsewhere: give `.advertise(\"host:port\")` the address that the other nodes use"
     )]
     Unroutable(String),
+    /// The folder of a seed cannot be used.
+    #[error("the coordinator's folder cannot be used: {0}")]
+    Seed(String),
+    /// The node is told of a list and of a coordinator.
+    #[error(
+        "a node has either a fixed list of nodes or a coordinator: leave out `.nodes(…)`, or `.seed()` and the like"
+    )]
+    TwoMemberships,
     /// The list of nodes is no cluster.
     #[error(transparent)]
     Nodes(#[from] BadNodes),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::{Id, is_version_2, text_of};
+use super::{Id, is_version_2, text_of, usual};
 use crate::codec::raw::{ObjectFault, Unknown, read_members, read_text};
 use crate::error::text::bounded;
 
@@ -52,6 +52,10 @@ const ERROR_MEMBERS: [&str; 3] = ["code", "message", "data"];
 /// [`BadReply`] if it is not one strict JSON-RPC 2.0 reply with either a result or an error.
 pub fn parse_reply(body: &[u8]) -> Result<ReplyBody<'_>, BadReply> {
     let text = text_of(body).map_err(BadReply::new)?;
+    usual::reply(text).map_or_else(|| read_reply(text), Ok)
+}
+
+pub(super) fn read_reply(text: &str) -> Result<ReplyBody<'_>, BadReply> {
     let [version, id, result, error, covered] = read_object(text, &MEMBERS)?;
     if !is_version_2(version) {
         return Err(BadReply::new("`jsonrpc` must be \"2.0\""));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{Id, is_version_2, text_of};
+use super::{Id, is_version_2, text_of, usual};
 use crate::codec::raw::{MAX_UNKNOWN_MEMBERS, ObjectFault, Unknown, read_elements, read_members, read_text};
 use crate::error::text::{bounded, shown};
 
@@ -98,6 +98,9 @@ impl Unparsed {
 /// nor an array of 1 to `max_batch` elements.
 pub fn parse(body: &[u8], max_batch: usize) -> Result<Message<'_>, Unparsed> {
     let text = text_of(body).map_err(Unparsed::parse)?;
+    if let Some(request) = usual::request(text) {
+        return Ok(Message::One(Ok(request)));
+    }
     match text.as_bytes()[0] {
         b'{' => read_request(text).map(Message::One),
         b'[' => read_batch(text, max_batch).map(Message::Batch),
@@ -139,7 +142,7 @@ fn read_element(raw: &RawValue) -> Result<Result<Request<'_>, BadRequest<'_>>, U
 const MEMBERS: [&str; 4] = ["jsonrpc", "id", "method", "params"];
 
 /// The outer error condemns the whole body, the inner one this request only.
-fn read_request(text: &str) -> Result<Result<Request<'_>, BadRequest<'_>>, Unparsed> {
+pub(super) fn read_request(text: &str) -> Result<Result<Request<'_>, BadRequest<'_>>, Unparsed> {
     let mut values = [None; MEMBERS.len()];
     let name = match read_members(text, &MEMBERS, Unknown::Ignore, &mut values) {
         Ok(()) => return Ok(check(values)),

@@ -241,3 +241,48 @@ proptest! {
 fn message_json(message: &str) -> String {
     Value::from(message).to_string()
 }
+
+proptest! {
+    /// The short way says what the long one says, or nothing: also where a byte of the usual form is another.
+    #[test]
+    fn the_usual_form_reads_like_any_other(
+        id in "[0-9]{1,3}",
+        name in "[A-Za-z.]{0,5}",
+        value in prop::sample::select(vec!["1", "{}", "[{}]", r#"{"a":"}"}"#, "{},\"x\":1", "{},\"error\":{}", " {} ", "{", "\"\\n\""]),
+        place in any::<prop::sample::Index>(),
+        byte in prop::sample::select(b"0,:{}[]\"\\ a".to_vec()),
+        spoil in any::<bool>(),
+    ) {
+        let asked = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{name}","params":{value}}}"#);
+        let answered = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{value}}}"#);
+        let spoiled = |text: String| {
+            let mut bytes = text.into_bytes();
+            if spoil {
+                let at = place.index(bytes.len());
+                bytes[at] = byte;
+            }
+            String::from_utf8(bytes).unwrap()
+        };
+        let (asked, answered) = (spoiled(asked), spoiled(answered));
+        if let Some(short) = usual::request(&asked) {
+            let long = request::read_request(&asked).unwrap().unwrap();
+            prop_assert_eq!(format!("{short:?}"), format!("{long:?}"));
+        }
+        if let Some(short) = usual::reply(&answered) {
+            let long = reply::read_reply(&answered).unwrap();
+            prop_assert_eq!(format!("{short:?}"), format!("{long:?}"));
+        }
+    }
+}
+
+#[test]
+fn what_our_nodes_write_has_the_usual_form() {
+    let mut text = Vec::new();
+    write_request(&mut text, 7, "A.b", b"{}");
+    assert!(usual::request(std::str::from_utf8(&text).unwrap()).is_some());
+    let id = one(std::str::from_utf8(&text).unwrap()).unwrap().id;
+    let mut text = Vec::new();
+    write_result(&mut text, &id, b"{}");
+    assert_eq!(text.len(), text.capacity());
+    assert!(usual::reply(std::str::from_utf8(&text).unwrap()).is_some());
+}

@@ -4,6 +4,9 @@ use super::{Id, Request};
 
 /// Appends the reply to a call that the provider answered; `result` is JSON text.
 pub fn write_result(out: &mut Vec<u8>, id: &Id<'_>, result: &[u8]) {
+    const FRAME: usize = r#"{"jsonrpc":"2.0","id":,"result":}"#.len();
+    // Exactly what is needed: a buffer without room behind it becomes `Bytes` without another allocation.
+    out.reserve_exact(FRAME + id.as_json().len() + result.len());
     begin_reply(out, id);
     out.extend_from_slice(b",\"result\":");
     out.extend_from_slice(result);

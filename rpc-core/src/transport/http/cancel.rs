@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::CONTENT_TYPE;
 use reqwest::{Client, Url};
 use tokio::runtime::Handle;
 
@@ -66,8 +66,9 @@ impl Cancels {
         let (method, list) = (headers::CANCEL_METHOD, list.join(","));
         let body = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"calls":[{list}]}}}}"#);
         let request = self.client.post(url.clone()).header(CONTENT_TYPE, JSON).timeout(limits::CANCEL_TIMEOUT);
-        let Some(Ok(call)) = ids.first().map(|id| HeaderValue::try_from(id.to_text())) else { return };
-        if let Err(error) = request.header(headers::CALL, call).body(body).send().await {
+        let Some(first) = ids.first() else { return };
+        let about = headers::About::call(*first).to_value();
+        if let Err(error) = request.header(headers::CALL, about).body(body).send().await {
             tracing::debug!(%error, count = ids.len(), "a cancellation did not arrive");
         }
     }

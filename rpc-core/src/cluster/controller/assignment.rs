@@ -1,0 +1,170 @@
+//! Who is there to own slots, who owns them, and the first owners of slots that nobody has had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::assign::{Weight, assign};
+use super::super::mirror::Mirror;
+use super::super::records::{
+    BUCKETS, Bucket, Holding, Incarnation, LEADER, Party, Phase, Standing, bucket_key, bucket_of, fence_key, write,
+};
+use super::{Held, Intent, Plan, Sight};
+use crate::coordinator::{Compare, Op, Txn};
+use crate::node::NodeId;
+use crate::slot::Slot;
+
+/// Buckets written by one transaction of a first assignment: with 40 KiB each they stay below the 1.5 MiB that etcd takes.
+const BUCKETS_AT_ONCE: usize = 32;
+
+/// A node that may own slots of a group: it is there, provides its services, and is not fenced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) node: NodeId,
+    pub(super) incarnation: Incarnation,
+    /// Its share; 0 if its slots are to go away.
+    pub(super) weight: Weight,
+}
+
+impl Member {
+    pub(super) fn party(&self) -> Party {
+        Party { node: self.node.clone(), incarnation: self.incarnation }
+    }
+}
+
+/// A group as it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) name: String,
+    /// By name, so that the same nodes give the same assignment.
+    pub(super) members: Vec<Member>,
+    /// Where each slot is or is going, as an index into `members`; `None` for slots of nobody, or of one who is no member.
+    pub(super) current: Vec<Option<u16>>,
+    /// Slots that nobody has ever had.
+    pub(super) free: Vec<Slot>,
+    /// The owners that are no members: gone, or fenced.
+    pub(super) missing: BTreeMap<Incarnation, NodeId>,
+}
+
+impl Group {
+    pub(super) fn weights(&self) -> Vec<Weight> {
+        self.members.iter().map(|member| member.weight).collect()
+    }
+
+    /// Where each slot should be; `None` if no member takes slots.
+    pub(super) fn wanted(&self) -> Option<Vec<u16>> {
+        assign(&self.current, &self.weights()).ok()
+    }
+
+    pub(super) fn member(&self, index: u16) -> Option<&Member> {
+        self.members.get(usize::from(index))
+    }
+}
+
+/// Whether exactly this start of the node is there and may execute.
+pub(super) fn is_alive(mirror: &Mirror, party: &Party) -> bool {
+    let is_there = mirror.nodes().get(&party.node).is_some_and(|seen| seen.record.incarnation == party.incarnation);
+    is_there && mirror.fence(party.incarnation).is_none()
+}
+
+/// Every group that has a map or a node.
+pub(super) fn groups(mirror: &Mirror) -> Vec<Group> {
+    let of_nodes = mirror.nodes().values().flat_map(|seen| seen.record.groups.iter());
+    let names: BTreeSet<&String> = mirror.groups().chain(of_nodes).collect();
+    names.into_iter().map(|name| group(mirror, name)).collect()
+}
+
+fn group(mirror: &Mirror, name: &str) -> Group {
+    let nodes = mirror.nodes().values().map(|seen| &seen.record);
+    let is_member = |node: &&super::super::records::NodeRecord| {
+        mirror.fence(node.incarnation).is_none() && node.groups.iter().any(|group| group == name)
+    };
+    let members: Vec<Member> = nodes
+        .filter(is_member)
+        .map(|node| Member { node: node.id.clone(), incarnation: node.incarnation, weight: mirror.weight(node) })
+        // What an owner's index can number; more nodes than that own nothing.
+        .take(crate::limits::MAX_NODES)
+        .collect();
+    let index: BTreeMap<Incarnation, u16> = (0..).zip(&members).map(|(index, m)| (m.incarnation, index)).collect();
+    let going = going(mirror, name);
+
+    let mut group = Group {
+        name: name.to_owned(),
+        members,
+        current: vec![None; usize::from(Slot::COUNT)],
+        free: vec![],
+        missing: BTreeMap::new(),
+    };
+    let mut has_owner = vec![false; usize::from(Slot::COUNT)];
+    for (slot, holding) in mirror.holdings(name) {
+        has_owner[slot.index()] = true;
+        let owner = index.get(&holding.incarnation).copied();
+        if owner.is_none() {
+            group.missing.insert(holding.incarnation, holding.node.clone());
+        }
+        let to = match &holding.state {
+            Standing::Moving { mig } => going.get(mig.as_str()).and_then(|to| index.get(to)).copied(),
+            _ => None,
+        };
+        // Slots of a missing owner are nobody's, wherever they were going.
+        group.current[slot.index()] = owner.and(to).or(owner);
+    }
+    let unreadable = |slot: &Slot| mirror.is_unreadable(&bucket_key(name, bucket_of(*slot)));
+    group.free = Slot::all().filter(|slot| !has_owner[slot.index()] && !unreadable(slot)).collect();
+    group
+}
+
+/// The targets of a group's moves that are still copying.
+fn going<'a>(mirror: &'a Mirror, group: &str) -> BTreeMap<&'a str, Incarnation> {
+    let copying = mirror.moves().filter(|(of, _, seen)| *of == group && seen.record.phase == Phase::Copy);
+    copying.map(|(_, id, seen)| (id, seen.record.to.incarnation)).collect()
+}
+
+/// Gives slots that nobody has ever had to members below their share. Nothing else moves by it.
+pub(super) fn plan(sight: &Sight<'_>, group: &Group, plan: &mut Plan) {
+    for number in 0..BUCKETS {
+        let key = bucket_key(&group.name, number);
+        if sight.mirror.is_unreadable(&key) {
+            plan.hold(Held::Unreadable { key });
+        }
+    }
+    if group.free.is_empty() || group.members.is_empty() {
+        return;
+    }
+    let Some(wanted) = group.wanted() else {
+        plan.hold(Held::NobodyTakes { group: group.name.clone() });
+        return;
+    };
+    let mut by_bucket: BTreeMap<u16, Vec<Slot>> = BTreeMap::new();
+    for slot in &group.free {
+        by_bucket.entry(bucket_of(*slot)).or_default().push(*slot);
+    }
+    let by_bucket: Vec<_> = by_bucket.into_iter().collect();
+    for buckets in by_bucket.chunks(BUCKETS_AT_ONCE) {
+        let slots = buckets.iter().map(|(_, slots)| slots.len()).sum();
+        let txn = first_owners(sight, group, &wanted, buckets);
+        plan.act(Intent::Assign { group: group.name.clone(), slots }, txn);
+    }
+}
+
+fn first_owners(sight: &Sight<'_>, group: &Group, wanted: &[u16], buckets: &[(u16, Vec<Slot>)]) -> Txn {
+    let mut txn = Txn { compares: vec![Compare::Unchanged(LEADER.to_owned(), sight.term)], ..Txn::default() };
+    let mut owners = BTreeSet::new();
+    for (number, slots) in buckets {
+        let key = bucket_key(&group.name, *number);
+        let seen = sight.mirror.bucket(&group.name, *number);
+        let next = seen.map_or(Bucket::default(), |seen| seen.record.clone()).with(slots, |slot, holding| {
+            let owner = wanted.get(slot.index()).and_then(|index| group.member(*index))?;
+            owners.insert(owner.incarnation);
+            let state = Standing::Recovering { lost: None, kept: None };
+            let first = Holding { node: owner.node.clone(), incarnation: owner.incarnation, epoch: 1, state };
+            Some(holding.cloned().unwrap_or(first))
+        });
+        txn.compares.push(match seen {
+            Some(seen) => Compare::Unchanged(key.clone(), seen.revision),
+            None => Compare::Absent(key.clone()),
+        });
+        txn.ops.push(Op::Put { key, value: write(&next), lease: None });
+    }
+    // As many owners as a transaction can compare; one of the rest that was fenced in between is failed over later.
+    txn.compares.extend(owners.into_iter().take(64).map(|owner| Compare::Absent(fence_key(owner))));
+    txn
+}

@@ -1,0 +1,153 @@
+//! Planned moves: towards the shares that the nodes' weights give them, in small pieces, and only while everybody is there.
+//!
+//! What begins it: a member without a slot (it has joined), a member of weight 0 with slots (it is drained, or on its way out), or
+//! a wish in the records (an operator's, or one that a change of weight left). Slots that an operator has moved by hand are
+//! not moved back by anything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::mirror::Mirror;
+use super::super::moves::{MoveName, plan as plan_move};
+use super::super::records::{
+    Incarnation, LEADER, MAX_MOVE, Phase, REBALANCES, Rebalance, RebalanceReason, Standing, bucket_of, write,
+};
+use super::assignment::Group;
+use super::{Held, Intent, Pace, Plan, Sight};
+use crate::coordinator::{Compare, Op, Txn};
+use crate::slot::Slot;
+
+/// How far, in percent, a node may be from its share before a change of weights moves anything: below that, the move would cost
+/// more than the difference.
+const HYSTERESIS_PERCENT: u32 = 2;
+
+pub(super) fn plan(pace: &Pace, sight: &Sight<'_>, group: &Group, plan: &mut Plan) {
+    if !group.free.is_empty() || group.members.is_empty() {
+        return;
+    }
+    if let Some(node) = group.missing.values().next() {
+        plan.hold(Held::OwnerMissing { group: group.name.clone(), node: node.clone() });
+        return;
+    }
+    let Some(wanted) = group.wanted() else {
+        plan.hold(Held::NobodyTakes { group: group.name.clone() });
+        return;
+    };
+    let wish = sight.mirror.rebalance(&group.name).map(|seen| (seen.record.reason, seen.revision));
+    let surplus = Surplus::of(group, &wanted);
+    match wish {
+        None if surplus.has_joined => begin(sight, group, plan),
+        Some((reason, revision)) if !surplus.is_worth_it(reason) => done(sight, group, revision, plan),
+        _ => {}
+    }
+    let is_wished = wish.is_some_and(|(reason, _)| surplus.is_worth_it(reason));
+    let is_due = |from: u16| is_wished || group.member(from).is_some_and(|member| member.weight == 0);
+    moves(pace, sight, group, &wanted, is_due, plan);
+}
+
+/// How a group's slots lie compared with how they should.
+struct Surplus {
+    /// A member that should have slots has none.
+    has_joined: bool,
+    /// Some slot should be elsewhere.
+    is_any: bool,
+    /// Some member has more than the hysteresis allows.
+    is_large: bool,
+}
+
+impl Surplus {
+    fn of(group: &Group, wanted: &[u16]) -> Self {
+        let mut have = vec![0_u32; group.members.len()];
+        let mut want = vec![0_u32; group.members.len()];
+        for (current, wanted) in group.current.iter().zip(wanted) {
+            if let Some(current) = current {
+                have[usize::from(*current)] += 1;
+            }
+            want[usize::from(*wanted)] += 1;
+        }
+        let pairs = || have.iter().zip(&want);
+        Self {
+            has_joined: pairs().any(|(have, want)| *have == 0 && *want > 0),
+            is_any: pairs().any(|(have, want)| have > want),
+            is_large: pairs().any(|(have, want)| have.saturating_sub(*want) > (want * HYSTERESIS_PERCENT / 100).max(1)),
+        }
+    }
+
+    fn is_worth_it(&self, reason: RebalanceReason) -> bool {
+        match reason {
+            RebalanceReason::Operator | RebalanceReason::Join => self.is_any,
+            RebalanceReason::Weight => self.is_large,
+        }
+    }
+}
+
+/// The wish is written down, so that a controller that takes over halfway goes on.
+fn begin(sight: &Sight<'_>, group: &Group, plan: &mut Plan) {
+    let (key, reason) = (format!("{REBALANCES}{}", group.name), RebalanceReason::Join);
+    let txn = Txn {
+        compares: vec![Compare::Unchanged(LEADER.to_owned(), sight.term), Compare::Absent(key.clone())],
+        ops: vec![Op::Put { key, value: write(&Rebalance { reason }), lease: None }],
+        reads: Vec::new(),
+    };
+    plan.act(Intent::Rebalance { group: group.name.clone(), reason }, txn);
+}
+
+fn done(sight: &Sight<'_>, group: &Group, revision: u64, plan: &mut Plan) {
+    let key = format!("{REBALANCES}{}", group.name);
+    let txn = Txn {
+        compares: vec![Compare::Unchanged(LEADER.to_owned(), sight.term), Compare::Unchanged(key.clone(), revision)],
+        ops: vec![Op::Delete(key)],
+        reads: Vec::new(),
+    };
+    plan.act(Intent::Balanced { group: group.name.clone() }, txn);
+}
+
+fn moves(pace: &Pace, sight: &Sight<'_>, group: &Group, wanted: &[u16], is_due: impl Fn(u16) -> bool, plan: &mut Plan) {
+    let mut pieces: BTreeMap<(u16, u16, u16), Vec<Slot>> = BTreeMap::new();
+    for slot in Slot::all() {
+        let (Some(from), to) = (group.current[slot.index()], wanted[slot.index()]) else { continue };
+        let is_stable = || sight.mirror.holding(&group.name, slot).is_some_and(|h| h.state == Standing::Stable);
+        if from != to && is_due(from) && is_stable() {
+            pieces.entry((bucket_of(slot), from, to)).or_default().push(slot);
+        }
+    }
+    let mut busy = parts_taken(sight.mirror);
+    let mut written = BTreeSet::new();
+    for ((number, from, to), slots) in pieces {
+        let (Some(from), Some(to), Some(bucket)) =
+            (group.member(from), group.member(to), sight.mirror.bucket(&group.name, number))
+        else {
+            continue;
+        };
+        let is_free = |incarnation| busy.get(&incarnation).is_none_or(|count| *count < pace.moves_per_node);
+        // A second plan for the bucket would find it changed by the first.
+        if !is_free(from.incarnation) || !is_free(to.incarnation) || !written.insert(number) {
+            continue;
+        }
+        let name = MoveName { group: group.name.clone(), id: move_id(sight.mirror.revision(), number), bucket: number };
+        let slots = slots[..slots.len().min(MAX_MOVE)].to_vec();
+        let (from, to) = (from.party(), to.party());
+        if let Some(txn) = plan_move(Some(sight.term), &name, bucket, &slots, &from, &to) {
+            *busy.entry(from.incarnation).or_default() += 1;
+            *busy.entry(to.incarnation).or_default() += 1;
+            plan.act(Intent::Move { name, slots, from, to }, txn);
+        }
+    }
+}
+
+/// An id for a move of a bucket, planned on the picture of this revision. It is never used twice: planning changes the bucket, so a
+/// second plan on the same picture is not applied.
+pub(crate) fn move_id(revision: u64, bucket: u16) -> String {
+    format!("{revision:x}-{bucket:02x}")
+}
+
+/// In how many moves each node takes part.
+pub(crate) fn parts_taken(mirror: &Mirror) -> BTreeMap<Incarnation, usize> {
+    let mut busy = BTreeMap::new();
+    for (_, _, seen) in mirror.moves() {
+        if matches!(seen.record.phase, Phase::Copy | Phase::Committed) {
+            *busy.entry(seen.record.from.incarnation).or_default() += 1;
+            *busy.entry(seen.record.to.incarnation).or_default() += 1;
+        }
+    }
+    busy
+}

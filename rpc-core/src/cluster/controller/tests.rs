@@ -1,0 +1,343 @@
+//! What the controller does, and what it must not do.
+
+use super::super::records::{
+    Beat, DRAINS, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing, WEIGHTS, beat_key, move_key,
+};
+use super::fixtures::World;
+use super::*;
+use crate::coordinator::{Changes, Entry, Event};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn moved(intents: &[Intent]) -> usize {
+    let slots = |intent: &Intent| if let Intent::Move { slots, .. } = intent { slots.len() } else { 0 };
+    intents.iter().map(slots).sum()
+}
+
+fn fenced(plan: &Plan) -> Vec<String> {
+    let name = |action: &Action| match &action.intent {
+        Intent::Fence(party) => Some(party.node.to_string()),
+        _ => None,
+    };
+    plan.actions.iter().filter_map(name).collect()
+}
+
+/// Loses these nodes and fences them, as far as the controller does.
+fn lose(world: &mut World, nodes: &[usize]) -> Vec<String> {
+    for node in nodes {
+        world.lose(*node);
+    }
+    let plan = world.turn();
+    fenced(&plan)
+}
+
+#[test]
+fn nodes_that_start_together_are_assigned_once_and_nothing_moves() {
+    let mut world = World::new();
+    world.join(0);
+    assert_eq!(world.turn().actions, vec![], "somebody else may be about to join");
+    world.pass(Duration::from_millis(300));
+    world.join(1);
+    world.join(2);
+    let intents = world.settle();
+    assert_eq!(moved(&intents), 0);
+    let assigned = intents.iter().filter(|intent| matches!(intent, Intent::Assign { .. })).count();
+    assert_eq!(assigned, 2, "64 buckets are two transactions");
+    assert_eq!(world.counts().into_values().collect::<Vec<_>>(), [5462, 5461, 5461]);
+    assert_eq!((world.holding(0).epoch, world.holding(0).state), (1, Standing::Stable));
+}
+
+#[test]
+fn a_node_that_joins_gets_its_share_and_no_slot_moves_needlessly() {
+    let mut world = World::of(3);
+    world.join(3);
+    let intents = world.settle();
+    assert_eq!(moved(&intents), 4096);
+    assert!(world.counts().into_values().all(|count| count == 4096));
+    assert!(world.mirror.rebalance("g").is_none() && world.mirror.moves().next().is_none());
+}
+
+#[test]
+fn a_drained_node_gives_all_it_has_and_nobody_else_moves() {
+    let mut world = World::of(3);
+    world.put(&format!("{DRAINS}b"), &());
+    assert_eq!(moved(&world.settle()), 5461);
+    assert_eq!(world.counts().into_values().collect::<Vec<_>>(), [8192, 8192]);
+}
+
+#[test]
+fn a_node_takes_part_in_few_moves_at_a_time() {
+    let mut world = World::of(3);
+    world.join(3);
+    world.turn();
+    world.pass(seconds(1));
+    world.turn();
+    let plan = world.turn();
+    let moves: Vec<_> = plan.actions.iter().filter(|action| matches!(action.intent, Intent::Move { .. })).collect();
+    assert_eq!(moves.len(), Pace::default().moves_per_node, "all lead to the new node");
+    assert_eq!(world.turn().actions, vec![], "and no more while those are under way");
+}
+
+#[test]
+fn small_differences_of_weight_move_nothing_and_large_ones_do() {
+    let mut world = World::of(3);
+    let mut weigh = |weights: [u32; 3]| {
+        for (index, weight) in weights.into_iter().enumerate() {
+            world.put(&format!("{WEIGHTS}{}", World::party(index).node), &weight);
+        }
+        let reason = RebalanceReason::Weight;
+        world.put(&format!("{REBALANCES}g"), &Rebalance { reason });
+        let moved = moved(&world.settle());
+        assert!(world.mirror.rebalance("g").is_none(), "the wish is done with");
+        moved
+    };
+    assert_eq!(weigh([100, 101, 100]), 0);
+    assert!(weigh([100, 200, 100]) > 2000);
+}
+
+#[test]
+fn what_an_operator_moved_stays_where_it_is() {
+    let mut world = World::of(2);
+    let bucket = world.mirror.bucket("g", 0).expect("there").clone();
+    let name = MoveName { group: "g".into(), id: "by-hand".into(), bucket: 0 };
+    let slots: Vec<_> = (0..64).filter_map(Slot::new).collect();
+    let txn = moves::plan(None, &name, &bucket, &slots, &World::party(0), &World::party(1)).expect("a plan");
+    assert!(world.transact(&txn));
+    assert_eq!(moved(&world.settle()), 0);
+    assert_eq!(world.counts().into_values().collect::<Vec<_>>(), [8192 - 64, 8192 + 64]);
+}
+
+#[test]
+fn a_lost_owner_is_fenced_waited_for_and_replaced() {
+    let mut world = World::of(3);
+    let beat = Beat { incarnation: Incarnation(3), beat: 2 };
+    world.put(&beat_key(&"c".into()), &beat);
+    world.pass(seconds(2));
+    assert_eq!(lose(&mut world, &[2]), ["c"]);
+    let plan = world.turn();
+    assert_eq!(plan.actions, vec![]);
+    assert_eq!(plan.look_again, world.now + Pace::default().join, "others are counted anew");
+    // Its last beat was seen two seconds ago, so its authority ends 4.08 s after that.
+    world.pass(Duration::from_millis(2079));
+    assert!(!world.turn().actions.iter().any(|action| matches!(action.intent, Intent::TakeOver { .. })));
+    world.pass(Duration::from_millis(1));
+    assert!(world.turn().actions.iter().any(|action| matches!(action.intent, Intent::TakeOver { .. })));
+    let taken = world.holding(16383);
+    assert_eq!((taken.epoch, &taken.state), (2, &Standing::Recovering { lost: Some("c".into()), kept: None }));
+    world.settle();
+    assert_eq!(world.counts().into_values().collect::<Vec<_>>(), [8192, 8192]);
+}
+
+#[test]
+fn a_fence_found_without_the_last_beat_is_waited_for_in_full() {
+    let mut world = World::of(3);
+    world.lose(2);
+    // A later start of the same name has overwritten the beat.
+    world.put(&beat_key(&"c".into()), &Beat { incarnation: Incarnation(99), beat: 1 });
+    world.pass(seconds(3));
+    world.fence(2, FenceReason::Operator);
+    assert_eq!(silent(&world), world.now + Timing::default().outlasts());
+}
+
+#[test]
+fn a_node_that_left_by_itself_needs_no_wait() {
+    let mut world = World::of(3);
+    world.fence(2, FenceReason::Left);
+    world.lose(2);
+    assert_eq!(silent(&world), world.now);
+    assert!(world.turn().actions.iter().any(|action| matches!(action.intent, Intent::TakeOver { .. })));
+}
+
+fn silent(world: &World) -> Duration {
+    silent_from(&Timing::default(), &world.mirror, Incarnation(3), &"c".into())
+}
+
+#[test]
+fn nobody_is_fenced_after_a_break_until_leases_have_had_time() {
+    let mut world = World::of(3);
+    world.reachable_since = world.now;
+    assert!(lose(&mut world, &[2]).is_empty());
+    let plan = world.turn();
+    assert!(matches!(plan.held[..], [Held::JustBack { .. }, ..]), "{:?}", plan.held);
+    world.pass(Timing::default().window());
+    assert_eq!(fenced(&world.turn()), ["c"]);
+}
+
+#[test]
+fn a_majority_is_never_fenced_at_once() {
+    let mut world = World::of(5);
+    assert!(lose(&mut world, &[2, 3, 4]).is_empty());
+    assert!(world.plan().held.iter().any(|held| matches!(held, Held::Majority { lost: 3, of: 5, .. })));
+    // An operator knows better about one of them. The others are still too many.
+    world.fence(4, FenceReason::Operator);
+    assert!(fenced(&world.turn()).is_empty());
+
+    let mut world = World::of(5);
+    assert_eq!(lose(&mut world, &[3, 4]).len(), 2);
+    assert!(lose(&mut world, &[2]).is_empty(), "the third within one window");
+    world.pass(Timing::default().window() + seconds(1));
+    assert_eq!(fenced(&world.turn()), ["c"]);
+}
+
+#[test]
+fn one_of_two_is_no_majority_and_one_of_one_has_no_heir() {
+    assert_eq!(lose(&mut World::of(2), &[1]), ["b"]);
+    assert!(lose(&mut World::of(1), &[0]).is_empty());
+}
+
+#[test]
+fn a_node_started_anew_is_fenced_under_its_former_incarnation_though_all_are() {
+    let mut world = World::of(2);
+    for index in 0..2 {
+        let party = Party { incarnation: Incarnation(100 + index as u64), ..World::party(index) };
+        world.lose(index);
+        world.join_as(&party);
+    }
+    world.reachable_since = world.now;
+    assert_eq!(fenced(&world.turn()).len(), 2);
+    world.settle();
+    assert_eq!(world.holding(0).incarnation, Incarnation(100));
+    assert_eq!(world.counts().into_values().sum::<usize>(), 16384);
+}
+
+#[test]
+fn nothing_moves_while_an_owner_is_missing() {
+    let mut world = World::of(3);
+    world.reachable_since = world.now;
+    world.lose(2);
+    world.join(3);
+    assert_eq!(world.turn().actions, vec![]);
+    world.pass(seconds(2));
+    let plan = world.turn();
+    assert_eq!(plan.actions, vec![]);
+    assert!(plan.held.contains(&Held::OwnerMissing { group: "g".into(), node: "c".into() }));
+}
+
+/// A move of slots 0 and 1 from a to b, in this phase.
+fn moving(phase: Phase) -> World {
+    let mut world = World::of(3);
+    let name = MoveName { group: "g".into(), id: "1".into(), bucket: 0 };
+    let bucket = world.mirror.bucket("g", 0).expect("there").clone();
+    let slots: Vec<_> = (0..2).filter_map(Slot::new).collect();
+    let txn = moves::plan(None, &name, &bucket, &slots, &World::party(0), &World::party(1)).expect("a plan");
+    assert!(world.transact(&txn));
+    let steps: &[fn(&MoveName, &moves::Observation) -> Option<Txn>] = match phase {
+        Phase::Copy => &[],
+        Phase::Committed => &[moves::commit],
+        Phase::Active => &[moves::commit, moves::activate],
+        Phase::Aborted => &[moves::abort],
+    };
+    for step in steps {
+        let txn = step(&name, &moves::Observation::mirrored(&name, &world.mirror)).expect("a step");
+        assert!(world.transact(&txn));
+    }
+    world
+}
+
+fn phase(world: &World) -> Option<Phase> {
+    world.mirror.one_move("g", "1").map(|seen| seen.record.phase)
+}
+
+#[test]
+fn slots_committed_to_a_target_that_never_served_go_back_to_the_sealed_copy() {
+    let mut world = moving(Phase::Committed);
+    assert_eq!(lose(&mut world, &[1]), ["b"]);
+    world.pass(seconds(5));
+    world.turn();
+    let back = world.holding(0);
+    assert_eq!((back.incarnation, back.epoch), (Incarnation(1), 3));
+    assert_eq!(back.state, Standing::Recovering { lost: Some("b".into()), kept: Some(1) });
+    assert_eq!(phase(&world), None, "and the target can never say that it serves");
+}
+
+#[test]
+fn slots_of_a_target_that_has_served_are_lost_with_it() {
+    let mut world = moving(Phase::Active);
+    assert_eq!(lose(&mut world, &[1]), ["b"]);
+    world.pass(seconds(5));
+    world.turn();
+    let next = world.holding(0);
+    assert_eq!((next.epoch, next.state), (3, Standing::Recovering { lost: Some("b".into()), kept: None }));
+}
+
+#[test]
+fn a_move_ends_with_its_source_or_its_target() {
+    let mut world = moving(Phase::Copy);
+    assert_eq!(lose(&mut world, &[1]), ["b"]);
+    assert_eq!(phase(&world), Some(Phase::Aborted), "the target is gone");
+    assert_eq!((world.holding(0).incarnation, world.holding(0).state), (Incarnation(1), Standing::Stable));
+
+    let mut world = moving(Phase::Copy);
+    assert_eq!(lose(&mut world, &[0]), ["a"]);
+    world.pass(seconds(5));
+    world.turn();
+    assert_eq!(phase(&world), Some(Phase::Aborted), "the source is gone");
+    assert!(matches!(world.holding(0).state, Standing::Recovering { .. }));
+}
+
+#[test]
+fn a_move_that_does_not_get_on_is_aborted_and_what_is_over_is_removed() {
+    let mut world = moving(Phase::Copy);
+    world.turn();
+    world.pass(Pace::default().move_limit);
+    world.turn();
+    assert_eq!(phase(&world), Some(Phase::Aborted));
+    world.pass(Pace::default().linger);
+    world.turn();
+    assert_eq!(phase(&world), None);
+    assert_eq!(world.holding(0).state, Standing::Stable);
+}
+
+#[test]
+fn slots_marked_by_a_move_that_does_not_exist_are_settled() {
+    let mut world = moving(Phase::Copy);
+    assert_eq!(world.bucket(0).runs.len(), 2);
+    let ops = vec![Op::Delete(move_key("g", "1"))];
+    assert!(world.transact(&Txn { ops, ..Txn::default() }));
+    world.turn();
+    assert_eq!(world.bucket(0).runs.len(), 1);
+}
+
+#[test]
+fn a_committed_move_whose_slots_have_gone_on_is_removed() {
+    let mut world = moving(Phase::Aborted);
+    let stale = Move { phase: Phase::Committed, ..world.mirror.one_move("g", "1").expect("there").record.clone() };
+    world.put(&move_key("g", "1"), &stale);
+    world.turn();
+    assert_eq!(phase(&world), None);
+}
+
+#[test]
+fn a_bucket_that_cannot_be_read_is_left_alone() {
+    let mut world = World::of(2);
+    world.keys.insert("map/g/00".into(), (bytes::Bytes::from_static(b"{"), 7));
+    let entry = Entry { key: "map/g/00".into(), value: world.keys["map/g/00"].0.clone(), revision: 9999, lease: None };
+    let changes = Changes { revision: 9999, events: vec![Event::Put(entry)] };
+    assert_eq!(world.mirror.apply(&changes, world.now).len(), 1);
+    let plan = world.plan();
+    assert_eq!(plan.actions, vec![]);
+    assert_eq!(plan.held, vec![Held::Unreadable { key: "map/g/00".into() }]);
+}
+
+#[test]
+fn every_transaction_compares_the_term() {
+    let mut world = World::new();
+    world.join(0);
+    world.join(1);
+    let mut plans = vec![];
+    for _ in 0..5 {
+        plans.push(world.turn());
+        world.pass(seconds(1));
+    }
+    world.lose(1);
+    for _ in 0..6 {
+        plans.push(world.turn());
+        world.pass(seconds(2));
+    }
+    let term = Compare::Unchanged(LEADER.to_owned(), fixtures::TERM);
+    let actions: Vec<_> = plans.iter().flat_map(|plan| &plan.actions).collect();
+    assert!(actions.len() > 3);
+    assert!(actions.iter().all(|action| action.txn.compares.contains(&term)));
+}

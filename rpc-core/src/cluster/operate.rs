@@ -1,0 +1,386 @@
+//! What operators ask for: checked against the records, refused with a sentence, and turned into transactions.
+//!
+//! Nothing here needs the leader. What it asks for by a record (drain, weight, rebalance) the leader does; the moves that are ordered
+//! by hand are planned by whoever took the order, a few at a time.
+
+use std::collections::BTreeMap;
+
+use super::assign::assign;
+use super::controller::{move_id, parts_taken};
+use super::mirror::Mirror;
+use super::moves::{MoveName, plan};
+use super::records::{
+    DRAINS, Fence, FenceReason, Incarnation, MAX_MOVE, NodeRecord, NodeState, Party, REBALANCES, Rebalance,
+    RebalanceReason, Standing, WEIGHTS, bucket_of, fence_key, write,
+};
+use crate::coordinator::{Compare, Op, Txn};
+use crate::node::NodeId;
+use crate::slot::Slot;
+
+/// Largest weight that an operator can give: shares differ by less than a slot long before that.
+pub const MAX_WEIGHT: u32 = 1_000_000;
+
+/// Why an operator's wish is not granted, as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(String);
+
+/// Slots that an operator moves by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The group.
+    pub group: String,
+    /// Whose they are.
+    pub from: Party,
+    /// Whose they shall be.
+    pub to: Party,
+    /// The slots, ascending.
+    pub slots: Vec<Slot>,
+}
+
+/// Slots that would move from one node to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// From there.
+    pub from: NodeId,
+    /// To there.
+    pub to: NodeId,
+    /// The slots, ascending.
+    pub slots: Vec<Slot>,
+}
+
+/// What is left of an order, and what to do about it now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Slots that the target owns.
+    pub done: usize,
+    /// Slots on their way.
+    pub moving: usize,
+    /// Slots still at the source, not on their way.
+    pub waiting: usize,
+    /// Slots that have gone elsewhere, or whose move can no more be planned: either side is gone.
+    pub given_up: usize,
+    /// The transactions that plan the next moves; none needs to be applied.
+    pub txns: Vec<Txn>,
+}
+
+/// The node that an operator names, by its id or by its address.
+///
+/// # Errors
+/// [`Refusal`] if there is none.
+pub fn find<'a>(mirror: &'a Mirror, name: &str) -> Result<&'a NodeRecord, Refusal> {
+    let by_id = mirror.nodes().get(name).map(|seen| &seen.record);
+    let by_address = || mirror.nodes().values().map(|seen| &seen.record).find(|node| node.address == name);
+    by_id.or_else(by_address).ok_or_else(|| {
+        let known: Vec<&str> = mirror.nodes().keys().map(NodeId::as_str).collect();
+        Refusal(format!("there is no node {name:?}; there are: {}", known.join(", ")))
+    })
+}
+
+/// An order to move `count` slots of `group`: the highest that `from` serves and that are not moving already.
+///
+/// # Errors
+/// [`Refusal`] when it cannot be carried out as it stands.
+pub fn move_slots(mirror: &Mirror, group: &str, from: &str, to: &str, count: usize) -> Result<Order, Refusal> {
+    let refuse = |why: String| Err(Refusal(why));
+    let (from, to) = (find(mirror, from)?, find(mirror, to)?);
+    if from.id == to.id {
+        return refuse(format!("{} cannot move slots to itself", from.id));
+    }
+    if count == 0 {
+        return refuse("a move takes at least one slot".to_owned());
+    }
+    if !mirror.groups().any(|known| known == group) {
+        return refuse(format!("there is no group {group:?}"));
+    }
+    takes_slots(mirror, group, to)?;
+    if mirror.fence(from.incarnation).is_some() {
+        return refuse(format!("{} is fenced, and its slots are about to go to others", from.id));
+    }
+    let (mut free, mut owned) = (Vec::new(), 0);
+    for (slot, holding) in mirror.holdings(group).filter(|(_, holding)| holding.incarnation == from.incarnation) {
+        owned += 1;
+        if holding.state == Standing::Stable {
+            free.push(slot);
+        }
+    }
+    if count > owned {
+        return refuse(format!("{} owns {owned} slots of group {group:?}, fewer than {count}", from.id));
+    }
+    if count > free.len() {
+        let busy = owned - free.len();
+        return refuse(format!(
+            "{busy} of the {owned} slots of {} are moving or being loaded already, so that only {} can move",
+            from.id,
+            free.len()
+        ));
+    }
+    let slots = free.split_off(free.len() - count);
+    Ok(Order { group: group.to_owned(), from: party(from), to: party(to), slots })
+}
+
+/// How far an order is, and the next moves to plan, so that no node takes part in more than `moves_per_node`. Ask again whenever the
+/// mirror has changed, until nothing is moving or waiting.
+pub fn proceed(mirror: &Mirror, order: &Order, moves_per_node: usize) -> Progress {
+    let mut progress = Progress::default();
+    let mut waiting: BTreeMap<u16, Vec<Slot>> = BTreeMap::new();
+    let is_there = |party: &Party| {
+        let known = mirror.nodes().get(&party.node).map(|seen| seen.record.incarnation);
+        known == Some(party.incarnation) && mirror.fence(party.incarnation).is_none()
+    };
+    let can_go_on = is_there(&order.from) && is_there(&order.to);
+    for slot in &order.slots {
+        match mirror.holding(&order.group, *slot) {
+            Some(holding) if holding.incarnation == order.to.incarnation => progress.done += 1,
+            Some(holding) if holding.incarnation == order.from.incarnation && can_go_on => match holding.state {
+                Standing::Stable => waiting.entry(bucket_of(*slot)).or_default().push(*slot),
+                Standing::Moving { .. } | Standing::Recovering { .. } => progress.moving += 1,
+            },
+            _ => progress.given_up += 1,
+        }
+    }
+    progress.waiting = waiting.values().map(Vec::len).sum();
+    let busy = parts_taken(mirror);
+    let part = |party: &Party| busy.get(&party.incarnation).copied().unwrap_or(0);
+    let room = moves_per_node.saturating_sub(part(&order.from).max(part(&order.to)));
+    for (number, slots) in waiting.iter().rev().take(room) {
+        let Some(bucket) = mirror.bucket(&order.group, *number) else { continue };
+        let id = move_id(mirror.revision(), *number);
+        let name = MoveName { group: order.group.clone(), id, bucket: *number };
+        let slots = &slots[slots.len() - slots.len().min(MAX_MOVE)..];
+        progress.txns.extend(plan(None, &name, bucket, slots, &order.from, &order.to));
+    }
+    progress
+}
+
+/// Drains a node: the leader moves its slots away and gives it none, until [`undrain`].
+///
+/// # Errors
+/// [`Refusal`] if there is no such node, or nobody would be left to take slots.
+pub fn drain(mirror: &Mirror, node: &str) -> Result<Txn, Refusal> {
+    let node = find(mirror, node)?;
+    if mirror.is_drained(&node.id) {
+        return Err(Refusal(format!("{} is drained already", node.id)));
+    }
+    someone_else(mirror, node)?;
+    Ok(Txn { ops: vec![put(format!("{DRAINS}{}", node.id), &())], ..Txn::default() })
+}
+
+/// Ends a drain: the node gets slots again, at the next [`rebalance`] or because it has none.
+///
+/// # Errors
+/// [`Refusal`] if it is not drained.
+pub fn undrain(mirror: &Mirror, node: &str) -> Result<Txn, Refusal> {
+    let id = find(mirror, node).map_or_else(|_| NodeId::from(node), |node| node.id.clone());
+    if !mirror.is_drained(&id) {
+        return Err(Refusal(format!("{id} is not drained")));
+    }
+    Ok(Txn { ops: vec![Op::Delete(format!("{DRAINS}{id}"))], ..Txn::default() })
+}
+
+/// Gives a node another weight, for good; the leader moves slots if the difference is worth it.
+///
+/// # Errors
+/// [`Refusal`] if there is no such node, the weight is out of bounds, or nobody would be left to take slots.
+pub fn weigh(mirror: &Mirror, node: &str, weight: u32) -> Result<Txn, Refusal> {
+    let node = find(mirror, node)?;
+    if weight > MAX_WEIGHT {
+        return Err(Refusal(format!("a weight is at most {MAX_WEIGHT}")));
+    }
+    if weight == 0 {
+        someone_else(mirror, node)?;
+    }
+    let mut ops = vec![put(format!("{WEIGHTS}{}", node.id), &weight)];
+    let is_wished = |group: &&String| mirror.rebalance(group).is_none();
+    let wish = Rebalance { reason: RebalanceReason::Weight };
+    ops.extend(node.groups.iter().filter(is_wished).map(|group| put(format!("{REBALANCES}{group}"), &wish)));
+    Ok(Txn { ops, ..Txn::default() })
+}
+
+/// Fences a node at once: it never executes again as this start of it, and what only it held is lost. Its process, if it runs,
+/// starts over.
+///
+/// A name that is no longer among the nodes fences every incarnation of that name that still owns slots: that is how an operator
+/// releases the slots of dead nodes that the controller holds back for being too many.
+///
+/// # Errors
+/// [`Refusal`] if nobody of this name is there or owns a slot, or it is fenced already.
+pub fn fence(mirror: &Mirror, node: &str) -> Result<Txn, Refusal> {
+    let mut starts: BTreeMap<Incarnation, NodeId> = BTreeMap::new();
+    match find(mirror, node) {
+        Ok(node) => {
+            starts.insert(node.incarnation, node.id.clone());
+        }
+        Err(unknown) => {
+            let all = mirror.groups().flat_map(|group| mirror.holdings(group).map(|(_, holding)| holding));
+            starts.extend(all.filter(|h| h.node.as_str() == node).map(|h| (h.incarnation, h.node.clone())));
+            if starts.is_empty() {
+                return Err(unknown);
+            }
+        }
+    }
+    starts.retain(|incarnation, _| mirror.fence(*incarnation).is_none());
+    if starts.is_empty() {
+        return Err(Refusal(format!("{node} is fenced already")));
+    }
+    let mut txn = Txn::default();
+    for (incarnation, node) in starts {
+        let key = fence_key(incarnation);
+        txn.compares.push(Compare::Absent(key.clone()));
+        txn.ops.push(put(key, &Fence { node, reason: FenceReason::Operator }));
+    }
+    Ok(txn)
+}
+
+/// What a rebalance of `group` would move, for a dry run, and the transaction that asks the leader for it.
+///
+/// # Errors
+/// [`Refusal`] if there is no such group, no node takes slots, or some slot's owner is not there.
+pub fn rebalance(mirror: &Mirror, group: &str) -> Result<(Vec<Preview>, Txn), Refusal> {
+    if !mirror.groups().any(|known| known == group) {
+        return Err(Refusal(format!("there is no group {group:?}")));
+    }
+    let members: Vec<&NodeRecord> = mirror
+        .nodes()
+        .values()
+        .map(|seen| &seen.record)
+        .filter(|node| mirror.fence(node.incarnation).is_none() && node.groups.iter().any(|of| of == group))
+        .collect();
+    let weights: Vec<u32> = members.iter().map(|node| mirror.weight(node)).collect();
+    let mut current = vec![None; usize::from(Slot::COUNT)];
+    for (slot, holding) in mirror.holdings(group) {
+        let owner = members.iter().position(|node| node.incarnation == holding.incarnation);
+        let owner = owner.and_then(|index| u16::try_from(index).ok());
+        current[slot.index()] = Some(owner.ok_or_else(|| {
+            Refusal(format!(
+                "slot {slot} is owned by {}, which is not there: it has to be replaced first",
+                holding.node
+            ))
+        })?);
+    }
+    let wanted = assign(&current, &weights).map_err(|error| Refusal(error.to_string()))?;
+    let mut moves: BTreeMap<(u16, u16), Vec<Slot>> = BTreeMap::new();
+    for slot in Slot::all() {
+        if let Some(from) = current[slot.index()].filter(|from| *from != wanted[slot.index()]) {
+            moves.entry((from, wanted[slot.index()])).or_default().push(slot);
+        }
+    }
+    let id = |index: u16| members[usize::from(index)].id.clone();
+    let previews = moves.into_iter().map(|((from, to), slots)| Preview { from: id(from), to: id(to), slots });
+    let wish = Rebalance { reason: RebalanceReason::Operator };
+    Ok((previews.collect(), Txn { ops: vec![put(format!("{REBALANCES}{group}"), &wish)], ..Txn::default() }))
+}
+
+fn takes_slots(mirror: &Mirror, group: &str, node: &NodeRecord) -> Result<(), Refusal> {
+    let why = if mirror.fence(node.incarnation).is_some() {
+        "is fenced".to_owned()
+    } else if node.state == NodeState::Leaving {
+        "is leaving".to_owned()
+    } else if mirror.is_drained(&node.id) {
+        "is drained".to_owned()
+    } else if !node.groups.iter().any(|of| of == group) {
+        format!("provides no service of group {group:?}")
+    } else {
+        return Ok(());
+    };
+    Err(Refusal(format!("{} {why} and takes no slots", node.id)))
+}
+
+/// Whether another node takes slots in each group of `node`.
+fn someone_else(mirror: &Mirror, node: &NodeRecord) -> Result<(), Refusal> {
+    for group in &node.groups {
+        let takes = |other: &NodeRecord| takes_slots(mirror, group, other).is_ok() && mirror.weight(other) > 0;
+        if !mirror.nodes().values().any(|seen| seen.record.id != node.id && takes(&seen.record)) {
+            return Err(Refusal(format!("no other node of group {group:?} takes slots")));
+        }
+    }
+    Ok(())
+}
+
+fn party(node: &NodeRecord) -> Party {
+    Party { node: node.id.clone(), incarnation: node.incarnation }
+}
+
+fn put<T: serde::Serialize>(key: String, record: &T) -> Op {
+    Op::Put { key, value: write(record), lease: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::controller::fixtures::World;
+    use super::*;
+
+    fn refused<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
+        result.expect_err("it is refused").to_string()
+    }
+
+    #[test]
+    fn a_move_that_makes_no_sense_is_refused_with_a_sentence() {
+        let mut world = World::of(3);
+        world.put("drain/c", &());
+        let refuse = |from: &str, to: &str, count| refused(move_slots(&world.mirror, "g", from, to, count));
+        assert_eq!(refuse("a", "a", 1), "a cannot move slots to itself");
+        assert_eq!(refuse("a", "x", 1), "there is no node \"x\"; there are: a, b, c");
+        assert_eq!(refuse("a", "c", 1), "c is drained and takes no slots");
+        assert_eq!(refuse("a", "b", 0), "a move takes at least one slot");
+        assert_eq!(refuse("a", "b", 9999), "a owns 5462 slots of group \"g\", fewer than 9999");
+        assert_eq!(refused(move_slots(&world.mirror, "h", "a", "b", 1)), "there is no group \"h\"");
+    }
+
+    #[test]
+    fn an_order_goes_on_piece_by_piece_and_the_same_slots_cannot_be_ordered_twice() {
+        let mut world = World::of(2);
+        let order = move_slots(&world.mirror, "g", "a", "b", 200).expect("it can be done");
+        assert_eq!((order.slots.len(), order.slots[199].get()), (200, 8191));
+        let progress = proceed(&world.mirror, &order, 2);
+        assert_eq!((progress.waiting, progress.txns.len()), (200, 1), "one bucket holds them all");
+        assert!(world.transact(&progress.txns[0]));
+        let progress = proceed(&world.mirror, &order, 1);
+        assert_eq!((progress.moving, progress.waiting, progress.txns.len()), (64, 136, 0));
+        let twice = refused(move_slots(&world.mirror, "g", "a", "b", 8192));
+        assert!(twice.starts_with("64 of the 8192 slots of a are moving"), "{twice}");
+        for _ in 0..4 {
+            world.settle();
+            for txn in proceed(&world.mirror, &order, 2).txns {
+                assert!(world.transact(&txn));
+            }
+        }
+        assert_eq!(proceed(&world.mirror, &order, 2), Progress { done: 200, ..Progress::default() });
+        world.lose(0);
+        let order = Order { slots: vec![Slot::new(0).expect("a slot")], ..order };
+        assert_eq!(proceed(&world.mirror, &order, 2), Progress { given_up: 1, ..Progress::default() });
+    }
+
+    #[test]
+    fn the_last_node_that_takes_slots_cannot_be_drained() {
+        let mut world = World::of(2);
+        let txn = drain(&world.mirror, "127.0.0.1:7000").expect("by its address");
+        assert!(world.transact(&txn));
+        assert_eq!(refused(drain(&world.mirror, "a")), "a is drained already");
+        assert_eq!(refused(drain(&world.mirror, "b")), "no other node of group \"g\" takes slots");
+        assert_eq!(refused(weigh(&world.mirror, "b", 0)), "no other node of group \"g\" takes slots");
+        assert!(world.transact(&undrain(&world.mirror, "a").expect("it was")));
+        assert_eq!(refused(undrain(&world.mirror, "a")), "a is not drained");
+        assert!(weigh(&world.mirror, "b", MAX_WEIGHT + 1).is_err());
+    }
+
+    #[test]
+    fn a_fence_by_hand_reaches_dead_owners_too() {
+        let mut world = World::of(1);
+        world.lose(0);
+        assert!(world.transact(&fence(&world.mirror, "a").expect("it owns slots")));
+        assert_eq!(refused(fence(&world.mirror, "a")), "a is fenced already");
+        assert!(fence(&world.mirror, "x").is_err());
+    }
+
+    #[test]
+    fn a_dry_run_shows_what_a_rebalance_would_move() {
+        let mut world = World::of(2);
+        assert_eq!(rebalance(&world.mirror, "g").expect("possible").0, vec![]);
+        assert!(world.transact(&weigh(&world.mirror, "a", 3).expect("possible")));
+        let (moves, _) = rebalance(&world.mirror, "g").expect("possible");
+        assert_eq!((moves[0].from.as_str(), moves[0].to.as_str(), moves[0].slots.len()), ("b", "a", 4096));
+        world.lose(1);
+        assert!(refused(rebalance(&world.mirror, "g")).contains("is not there"));
+    }
+}

@@ -1,0 +1,132 @@
+//! The thread that writes the journal: a step is on the disk before it is in the store, and in the store before it is answered.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::super::CoordinatorError;
+use super::super::bounds::CALL_TIME;
+use super::super::journal::{Journal, JournalError};
+use super::super::store::{Done, Order, Step};
+use super::Shared;
+
+/// Most orders that wait for the disk: those of a large cluster's nodes, at a few milliseconds each, within the time of a call.
+const WAITING: usize = 512;
+
+/// Where orders are sent to. When it is closed or dropped, the thread carries out what waits, and ends.
+pub(super) struct Writer {
+    // Held to clone or to take it.
+    orders: Mutex<Option<mpsc::Sender<Waiting>>>,
+    thread: watch::Receiver<()>,
+}
+
+/// What the thread takes orders from.
+pub(super) struct Orders {
+    waiting: mpsc::Receiver<Waiting>,
+    // Dropped when the thread ends.
+    _thread: watch::Sender<()>,
+}
+
+/// An order, and whom to tell.
+pub(super) struct Waiting {
+    order: Order,
+    answer: oneshot::Sender<Result<Done, CoordinatorError>>,
+}
+
+impl Writer {
+    pub(super) fn new() -> (Self, Orders) {
+        let (orders, waiting) = mpsc::channel(WAITING);
+        let (ends, thread) = watch::channel(());
+        (Self { orders: Mutex::new(Some(orders)), thread }, Orders { waiting, _thread: ends })
+    }
+
+    /// Takes no more orders, and waits until those taken are carried out and the journal is closed.
+    pub(super) async fn close(&self) {
+        drop(self.orders.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut thread = self.thread.clone();
+        while thread.changed().await.is_ok() {}
+    }
+
+    /// Has `order` carried out. What was sent is carried out even if nobody waits any more.
+    pub(super) async fn carry_out(&self, order: Order) -> Result<Done, CoordinatorError> {
+        let (answer, answered) = oneshot::channel();
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(gone)?;
+        match orders.try_send(Waiting { order, answer }) {
+            Ok(()) => (),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                return Err(CoordinatorError::Refused(format!("{WAITING} orders wait for its disk already")));
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
+        }
+        match tokio::time::timeout(CALL_TIME, answered).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(gone())),
+            Err(_late) => Err(CoordinatorError::Unavailable(format!("its disk has not answered within {CALL_TIME:?}"))),
+        }
+    }
+}
+
+fn gone() -> CoordinatorError {
+    CoordinatorError::Unavailable("it has ended".to_owned())
+}
+
+/// Starts the thread.
+pub(super) fn run(shared: Arc<Shared>, journal: Box<dyn Journal>, mut orders: Orders) -> Result<(), JournalError> {
+    let work = move || {
+        // Later than the desk, so that the journal is closed when the thread is known to have ended.
+        let orders = &mut orders;
+        let mut desk = Desk { shared, journal, unsettled: None };
+        while let Some(Waiting { order, answer }) = orders.waiting.blocking_recv() {
+            // Nobody may be waiting any more.
+            let _ = answer.send(desk.carry_out(&order));
+        }
+    };
+    let thread = std::thread::Builder::new().name("coordinator".to_owned()).spawn(work);
+    thread.map(|_| ()).map_err(|error| JournalError(format!("no thread for the journal: {error}")))
+}
+
+/// What the thread works on.
+struct Desk {
+    shared: Arc<Shared>,
+    journal: Box<dyn Journal>,
+    /// A step of which nobody knows whether it is on the disk. Until that is known, no other can be planned.
+    unsettled: Option<Step>,
+}
+
+impl Desk {
+    fn carry_out(&mut self, order: &Order) -> Result<Done, CoordinatorError> {
+        self.settle()?;
+        let now = self.shared.clock.now();
+        let (step, done) = self.shared.observed(now).plan(order, now)?;
+        if step.is_empty() {
+            return Ok(done);
+        }
+        if let Err(error) = self.journal.append(&step) {
+            tracing::warn!(%error, "the coordinator's journal cannot be written");
+            self.unsettled = Some(step);
+            return match self.settle()? {
+                true => Ok(done),
+                false => Err(CoordinatorError::Refused(format!("its journal cannot be written: {error}"))),
+            };
+        }
+        self.apply(step);
+        Ok(done)
+    }
+
+    /// Finds out what became of a step whose writing failed; `true` if it was written after all.
+    fn settle(&mut self) -> Result<bool, CoordinatorError> {
+        let Some(step) = &self.unsettled else { return Ok(false) };
+        let unknown = |error| CoordinatorError::Unavailable(format!("its journal cannot be read: {error}"));
+        let is_written = self.journal.last().map_err(unknown)? >= step.number;
+        if let Some(step) = self.unsettled.take().filter(|_| is_written) {
+            self.apply(step);
+        }
+        Ok(is_written)
+    }
+
+    fn apply(&self, step: Step) {
+        let now = self.shared.clock.now();
+        let mut store = self.shared.observed(now);
+        store.apply(step, now);
+        self.shared.tell(&store);
+    }
+}

@@ -1,0 +1,134 @@
+//! What a seed node and its joiners say to each other about the coordinator that the seed holds.
+//!
+//! `POST /wherever/coordinator` takes an [`Ask`] and gives an [`Answer`]; `POST /wherever/coordinator/watch` takes a [`WatchAsk`] and gives
+//! [`Told`]s, one a line.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Changes, CoordinatorError, LeaseId, Range, Revision, Txn, TxnOutcome};
+
+/// The path of everything but watches.
+pub const PATH: &str = "/wherever/coordinator";
+
+/// The path of watches.
+pub const WATCH_PATH: &str = "/wherever/coordinator/watch";
+
+/// Largest request, in bytes: a transaction of [`MAX_TXN_BYTES`](super::bounds::MAX_TXN_BYTES) whose every character must be escaped
+/// (six bytes for one) would take more, but records are JSON, of which at most every other one is a quote.
+pub const MAX_ASK: usize = 3 << 20;
+
+/// Largest answer and longest line, in bytes: all keys at once ([`MAX_BYTES`](super::bounds::MAX_BYTES)), quotes escaped.
+pub const MAX_ANSWER: usize = 2 * super::bounds::MAX_BYTES;
+
+/// What is asked of the coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// All keys that begin with this.
+    Range(String),
+    /// A transaction.
+    Transact(Txn),
+    /// A lease of so many milliseconds.
+    Grant(u64),
+    /// Another ttl for this lease.
+    KeepAlive(LeaseId),
+    /// The end of this lease.
+    Revoke(LeaseId),
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Ask::Range`].
+    Range(Range),
+    /// To [`Ask::Transact`].
+    Transact(TxnOutcome),
+    /// To [`Ask::Grant`].
+    Grant(LeaseId),
+    /// To [`Ask::KeepAlive`].
+    KeepAlive,
+    /// To [`Ask::Revoke`].
+    Revoke,
+    /// To any of them.
+    Error(CoordinatorError),
+}
+
+/// What is asked to watch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchAsk {
+    /// Keys that begin with this.
+    pub prefix: String,
+    /// From this revision on.
+    pub from: Revision,
+}
+
+/// One line of a watch. An error is the last one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// Changes, or a sign of life.
+    Changes(Changes),
+    /// Why it ends.
+    Error(CoordinatorError),
+}
+
+/// A time to live as it is sent.
+pub fn millis(ttl: Duration) -> u64 {
+    u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Values as JSON text.
+pub(super) mod text {
+    use bytes::Bytes;
+    use serde::de::Deserialize;
+    use serde::{Deserializer, Serializer, ser};
+
+    pub(in super::super) fn serialize<S: Serializer>(value: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = std::str::from_utf8(value).map_err(|_| ser::Error::custom("a value is text"))?;
+        serializer.serialize_str(text)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        String::deserialize(deserializer).map(Bytes::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::{Compare, Op};
+    use super::*;
+
+    #[test]
+    fn a_transaction_reads_back_as_it_was_written() {
+        let txn = Txn {
+            compares: vec![Compare::Absent("a".into()), Compare::Unchanged("b".into(), u64::MAX)],
+            ops: vec![
+                Op::Put { key: "a".into(), value: Bytes::from_static(br#"{"x":"\u00e9"}"#), lease: Some(7) },
+                Op::Delete("b".into()),
+            ],
+            reads: vec!["c".into()],
+        };
+        let ask = Ask::Transact(txn);
+        let written = serde_json::to_vec(&ask).expect("written");
+        assert_eq!(serde_json::from_slice::<Ask>(&written).expect("read"), ask);
+    }
+
+    #[test]
+    fn errors_keep_what_they_are() {
+        for error in [
+            CoordinatorError::Compacted { oldest: 7 },
+            CoordinatorError::LeaseGone,
+            CoordinatorError::Refused("full".into()),
+            CoordinatorError::Changed("gone".into()),
+            CoordinatorError::Unavailable("away".into()),
+        ] {
+            let written = serde_json::to_vec(&Answer::Error(error.clone())).expect("written");
+            assert_eq!(serde_json::from_slice::<Answer>(&written).expect("read"), Answer::Error(error));
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The slots of this node, and what is done with each when the map speaks of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rpc_core::cluster::keeper::{self, Keep, Local};
+use rpc_core::cluster::mirror::Mirror as Picture;
+use rpc_core::cluster::records::{Incarnation, bucket_of};
+use rpc_core::cluster::view::LossView;
+use rpc_core::coordinator::{Revision, Txn};
+use rpc_core::node::NodeId;
+use rpc_core::route::group::Group;
+use rpc_core::slot::Slot;
+use rpc_core::state::{Content, StateError};
+
+use super::sending::Named;
+
+/// Losses that are told to those who ask; the log has them all.
+const MAX_LOSSES: usize = 100;
+
+/// One group's slots at this node.
+pub(super) struct Holder {
+    me: Incarnation,
+    group: Arc<Group>,
+    states: Vec<Named>,
+    // Held for a look-up or a change of some slots, with the cells and states of those slots; never across an await.
+    slots: Mutex<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    // Closed slots are not listed.
+    locals: BTreeMap<Slot, Local>,
+    // The revision of each bucket that was acted upon.
+    done: BTreeMap<u16, Revision>,
+    losses: Vec<LossView>,
+}
+
+impl Holder {
+    pub(super) fn new(me: Incarnation, group: Arc<Group>, states: Vec<Named>) -> Self {
+        Self { me, group, states, slots: Mutex::default() }
+    }
+
+    pub(super) fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    pub(super) fn states(&self) -> &[Named] {
+        &self.states
+    }
+
+    /// Acts on what `picture` says of the slots, and gives the transactions that tell the coordinator so.
+    pub(super) fn follow(&self, picture: &Picture) -> Vec<Txn> {
+        let mut slots = self.lock();
+        let mut txns = Vec::new();
+        for (number, bucket) in picture.buckets(self.group.name()) {
+            if slots.done.get(&number) == Some(&bucket.revision) {
+                continue;
+            }
+            let (mut settled, mut disowned) = (Vec::new(), Vec::new());
+            for slot in Slot::all().filter(|slot| bucket_of(*slot) == number) {
+                let holding = bucket.record.holding(slot);
+                // Twice: a slot that is open in another epoch is closed first.
+                for _ in 0..2 {
+                    let local = slots.locals.get(&slot).unwrap_or(&Local::Closed);
+                    let keep = keeper::keep(self.me, local, holding);
+                    let epoch = holding.map_or(0, |holding| holding.epoch);
+                    match &keep {
+                        Keep::Settle => settled.push((slot, epoch)),
+                        Keep::Disown => disowned.push((slot, epoch)),
+                        _ => self.act(&mut slots, slot, &keep),
+                    }
+                    if let Keep::Load { epoch, .. } = keep {
+                        settled.push((slot, epoch));
+                    }
+                    if !matches!(keep, Keep::Close | Keep::Forget) {
+                        break;
+                    }
+                }
+            }
+            let name = self.group.name();
+            txns.extend(keeper::settle(self.me, name, number, bucket, &settled));
+            txns.extend(keeper::disown(self.me, name, number, bucket, &disowned));
+            slots.done.insert(number, bucket.revision);
+        }
+        txns
+    }
+
+    /// Looks again at every bucket at the next [`follow`](Self::follow): a transaction of an earlier one was not applied.
+    pub(super) fn look_again(&self) {
+        self.lock().done.clear();
+    }
+
+    fn act(&self, slots: &mut Slots, slot: Slot, keep: &Keep) {
+        match keep {
+            Keep::AsIs | Keep::Settle | Keep::Disown => {}
+            Keep::Load { epoch, content, lost } => self.load(slots, slot, *epoch, *content, lost.as_ref()),
+            Keep::Close => {
+                let epoch = match slots.locals.get(&slot) {
+                    Some(Local::Open(epoch) | Local::Loading(epoch) | Local::Sealed(epoch)) => *epoch,
+                    _ => return,
+                };
+                self.shut(slot);
+                slots.locals.insert(slot, Local::Kept(epoch));
+            }
+            Keep::Forget => {
+                self.each_state(|state| state.forget(slot));
+                slots.locals.remove(&slot);
+            }
+        }
+    }
+
+    fn load(&self, slots: &mut Slots, slot: Slot, epoch: u64, content: Content, lost: Option<&NodeId>) {
+        if let Err(error) = self.open_states(slot, epoch, content) {
+            // It stays closed: who calls it waits, and an operator reads why.
+            tracing::error!(%error, %slot, "a slot cannot be loaded");
+            return;
+        }
+        if let Some(node) = lost {
+            slots.lose(self.group.name(), node);
+        }
+        self.group.open(slot);
+        slots.locals.insert(slot, Local::Open(epoch));
+    }
+
+    /// What was copied for these slots is served from now on, in these epochs.
+    pub(super) fn open_staged(&self, opened: &[(Slot, u64)]) {
+        let mut slots = self.lock();
+        for &(slot, epoch) in opened {
+            match self.open_states(slot, epoch, Content::Staged) {
+                Ok(()) => {
+                    self.group.open(slot);
+                    slots.locals.insert(slot, Local::Open(epoch));
+                }
+                Err(error) => tracing::error!(%error, %slot, "a slot that was moved here cannot be opened"),
+            }
+        }
+    }
+
+    fn open_states(&self, slot: Slot, epoch: u64, content: Content) -> Result<(), StateError> {
+        self.states.iter().try_for_each(|(_, state)| state.open(slot, epoch, content))
+    }
+
+    /// A move begins to copy these slots to this node: until it is over it decides.
+    pub(super) fn stage(&self, staged: &[Slot]) {
+        let mut slots = self.lock();
+        staged.iter().for_each(|&slot| _ = slots.locals.insert(slot, Local::Staged));
+    }
+
+    /// A move to this node did not come about.
+    pub(super) fn discard(&self, staged: &[Slot]) {
+        let mut slots = self.lock();
+        for &slot in staged {
+            self.each_state(|state| state.discard(slot));
+            slots.locals.remove(&slot);
+            // What the map says meanwhile was passed over.
+            slots.done.remove(&bucket_of(slot));
+        }
+    }
+
+    /// Lets no call into these slots any more. False if one of them was not open.
+    pub(super) fn seal(&self, sealed: &[(Slot, u64)]) -> bool {
+        let mut slots = self.lock();
+        sealed.iter().all(|&(slot, epoch)| {
+            let was_open = self.group.seal(slot);
+            slots.locals.insert(slot, Local::Sealed(epoch));
+            was_open
+        })
+    }
+
+    /// The slots are another's: what waits for them looks again, and what they hold is kept.
+    pub(super) fn hand(&self, handed: &[(Slot, u64)]) {
+        let mut slots = self.lock();
+        for &(slot, epoch) in handed {
+            self.shut(slot);
+            slots.locals.insert(slot, Local::Kept(epoch));
+        }
+    }
+
+    /// A move from this node was aborted: the slots are served again, in the epochs before.
+    pub(super) fn unseal(&self, unsealed: &[(Slot, u64)]) {
+        let mut slots = self.lock();
+        for &(slot, epoch) in unsealed {
+            slots.locals.insert(slot, Local::Open(epoch));
+            self.group.open(slot);
+        }
+        slots.done.clear();
+    }
+
+    /// Nobody will come back for these slots.
+    pub(super) fn forget(&self, forgotten: &[Slot]) {
+        let mut slots = self.lock();
+        for &slot in forgotten {
+            self.each_state(|state| state.forget(slot));
+            slots.locals.remove(&slot);
+        }
+        slots.done.clear();
+    }
+
+    /// This incarnation is over: nothing that it held may be served, or ever be taken for the truth.
+    pub(super) fn drop_all(&self) {
+        let mut slots = self.lock();
+        for slot in std::mem::take(&mut slots.locals).into_keys() {
+            self.shut(slot);
+            self.each_state(|state| {
+                state.discard(slot);
+                state.forget(slot);
+            });
+        }
+        slots.done.clear();
+    }
+
+    /// Whether all of these slots are open here, in these epochs.
+    pub(super) fn serves(&self, asked: &[(Slot, u64)]) -> bool {
+        let slots = self.lock();
+        asked.iter().all(|(slot, epoch)| slots.locals.get(slot) == Some(&Local::Open(*epoch)))
+    }
+
+    /// How many slots are served here, sealed ones among them.
+    pub(super) fn served(&self) -> usize {
+        let is_served = |local: &&Local| matches!(local, Local::Open(_) | Local::Sealed(_) | Local::Loading(_));
+        self.lock().locals.values().filter(is_served).count()
+    }
+
+    /// What was lost.
+    pub(super) fn losses(&self) -> Vec<LossView> {
+        self.lock().losses.clone()
+    }
+
+    fn shut(&self, slot: Slot) {
+        self.group.close(slot);
+        self.each_state(|state| state.close(slot));
+    }
+
+    fn each_state(&self, mut act: impl FnMut(&dyn rpc_core::state::SlotState)) {
+        self.states.iter().for_each(|(_, state)| act(&**state));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slots {
+    /// Never silently: each loss is logged once for a node, and counted.
+    fn lose(&mut self, group: &str, node: &NodeId) {
+        match self.losses.last_mut().filter(|loss| loss.node == *node && loss.group == group) {
+            Some(loss) => loss.slots += 1,
+            None => {
+                tracing::error!(group, %node, "the state of slots is lost with their owner");
+                if self.losses.len() == MAX_LOSSES {
+                    self.losses.remove(0);
+                }
+                self.losses.push(LossView { group: group.to_owned(), node: node.clone(), slots: 1 });
+            }
+        }
+    }
+}

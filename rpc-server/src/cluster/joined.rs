@@ -1,0 +1,100 @@
+//! What one incarnation of a node works with, from its joining to its end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use rpc_core::clock::Clock;
+use rpc_core::cluster::mirror::Mirror as Picture;
+use rpc_core::cluster::records::{Incarnation, NodeState};
+use rpc_core::coordinator::mirror::Mirror;
+use rpc_core::coordinator::{Coordinator, Revision};
+use rpc_core::node::NodeId;
+use rpc_core::route::group::Group;
+use rpc_core::transport::peers::Transport;
+use tokio::sync::{Notify, watch};
+
+use super::holder::Holder;
+use super::picture;
+
+/// How long a node waits for its own picture to show what a transaction told it. The picture follows within milliseconds; without
+/// it nothing is wrong, only later.
+const CATCH_UP: Duration = Duration::from_millis(500);
+
+/// One incarnation of a node in a cluster that it has found.
+pub(super) struct Joined {
+    pub(super) me: NodeId,
+    pub(super) incarnation: Incarnation,
+    pub(super) cluster: String,
+    pub(super) coordinator: Arc<dyn Coordinator>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) mirror: Arc<Mirror>,
+    pub(super) pictures: watch::Receiver<Arc<Picture>>,
+    pub(super) wherever: rpc_core::client::Wherever,
+    /// One for each group that this node provides services of.
+    pub(super) holders: Vec<Arc<Holder>>,
+    /// Where nodes answered that are gone, for as long as slots are theirs. Held for a look-up or an insert.
+    pub(super) addresses: Mutex<BTreeMap<NodeId, String>>,
+    pub(super) look: Notify,
+    pub(super) state: RwLock<NodeState>,
+}
+
+impl Joined {
+    /// The records, as they change.
+    pub(super) fn pictures(&self) -> watch::Receiver<Arc<Picture>> {
+        self.pictures.clone()
+    }
+
+    /// The records as they are known now.
+    pub(super) fn picture(&self) -> Arc<Picture> {
+        self.pictures.borrow().clone()
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(super) fn coordinator(&self) -> &dyn Coordinator {
+        &*self.coordinator
+    }
+
+    pub(super) fn transport(&self) -> &dyn Transport {
+        self.wherever.transport()
+    }
+
+    pub(super) fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    pub(super) fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Where a node answers.
+    pub(super) fn address_of(&self, node: &NodeId) -> Option<String> {
+        let picture = self.pictures.borrow();
+        picture.nodes().get(node).map(|seen| seen.record.address.clone())
+    }
+
+    /// Shows `group` what the records say of it.
+    pub(super) fn install(&self, group: &Group) {
+        let picture = self.picture();
+        let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, seen) in picture.nodes() {
+            known.insert(id.clone(), seen.record.address.clone());
+        }
+        picture::install(group, &picture, &known);
+    }
+
+    /// Waits, briefly, until the picture shows `revision`.
+    pub(super) async fn catch_up(&self, revision: Revision) {
+        let mut pictures = self.pictures();
+        let shown = pictures.wait_for(|picture| picture.revision() >= revision);
+        let _late_is_no_matter = tokio::time::timeout(CATCH_UP, shown).await;
+    }
+
+    /// Makes the node look at its slots again: something that it had left to a move is its own affair again.
+    pub(super) fn look_again(&self) {
+        self.look.notify_one();
+    }
+}

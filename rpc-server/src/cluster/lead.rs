@@ -1,0 +1,117 @@
+//! Leads when nobody else does: asks the controller what is to be done, and does it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rpc_core::cluster::authority::Timing;
+use rpc_core::cluster::controller::{self, Controller, Held, Intent, Pace, Plan, Sight};
+use rpc_core::cluster::records::Party;
+use rpc_core::coordinator::mirror::Status;
+use rpc_core::coordinator::{CoordinatorError, Revision};
+use tokio::time::timeout;
+
+use super::joined::Joined;
+
+/// Longest time that a node which does not lead goes without looking whether somebody does.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// One node's readiness to lead.
+pub(super) struct Lead {
+    pub(super) joined: Arc<Joined>,
+    pub(super) timing: Timing,
+    pub(super) pace: Pace,
+    /// The lease of the node's record: who is not there does not lead.
+    pub(super) lease: Arc<AtomicU64>,
+}
+
+impl Lead {
+    /// Leads when it falls to this node, for as long as it is polled.
+    pub(super) async fn run(self) {
+        let mut pictures = self.joined.pictures();
+        let mut reachable_since = self.joined.clock().now();
+        loop {
+            let picture = pictures.borrow_and_update().clone();
+            let me = self.joined.incarnation();
+            match controller::term(me, &picture) {
+                Some(term) => reachable_since = self.lead(term, reachable_since).await,
+                None if picture.leader().is_none() && picture.meta().is_some() => self.claim().await,
+                None => {}
+            }
+            if !matches!(self.joined.mirror.status(), Status::Current) {
+                reachable_since = self.joined.clock().now();
+            }
+            let _looks_anyway = timeout(LOOK, pictures.changed()).await;
+        }
+    }
+
+    async fn claim(&self) {
+        let me = Party { node: self.joined.me.clone(), incarnation: self.joined.incarnation() };
+        let lease = self.lease.load(Ordering::Acquire);
+        match self.joined.coordinator().transact(controller::claim(&me, lease)).await {
+            Ok(outcome) if outcome.applied => {
+                tracing::info!(node = %me.node, "this node plans from now on");
+                self.joined.catch_up(outcome.revision).await;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "nobody leads yet"),
+        }
+    }
+
+    /// Plans and acts until another one leads; gives since when the coordinator was in reach.
+    async fn lead(&self, term: Revision, mut reachable_since: Duration) -> Duration {
+        let mut controller = Controller::new(self.timing, self.pace);
+        let mut pictures = self.joined.pictures();
+        let mut held: Vec<Held> = Vec::new();
+        loop {
+            let picture = pictures.borrow_and_update().clone();
+            if controller::term(self.joined.incarnation(), &picture) != Some(term) {
+                tracing::info!("another node plans from now on");
+                return reachable_since;
+            }
+            let now = self.joined.clock().now();
+            if !matches!(self.joined.mirror.status(), Status::Current) {
+                reachable_since = now;
+            }
+            let plan = controller.plan(&Sight { mirror: &picture, term, now, reachable_since });
+            for news in plan.held.iter().filter(|news| !held.contains(news)) {
+                tracing::warn!(why = %news, "the controller holds back");
+            }
+            held.clone_from(&plan.held);
+            let look_again = plan.look_again.saturating_sub(now);
+            match self.act(plan).await {
+                Ok(Some(revision)) => self.joined.catch_up(revision).await,
+                Ok(None) => _ = timeout(look_again.min(LOOK), pictures.changed()).await,
+                Err(error) => {
+                    tracing::warn!(%error, "the controller's plan was not carried out");
+                    reachable_since = self.joined.clock().now();
+                    _ = timeout(LOOK, pictures.changed()).await;
+                }
+            }
+        }
+    }
+
+    /// Runs the plan's transactions; gives the highest revision that they were answered with.
+    async fn act(&self, plan: Plan) -> Result<Option<Revision>, CoordinatorError> {
+        let mut highest = None;
+        for action in plan.actions {
+            let outcome = self.joined.coordinator().transact(action.txn).await?;
+            tell(&action.intent, outcome.applied);
+            highest = highest.max(Some(outcome.revision));
+        }
+        Ok(highest)
+    }
+}
+
+/// What the controller did, for the log.
+fn tell(intent: &Intent, applied: bool) {
+    match intent {
+        Intent::Fence(party) if applied => {
+            tracing::warn!(node = %party.node, incarnation = %party.incarnation, "a node is given up: it never executes again");
+        }
+        Intent::TakeOver { group, bucket, slots } if applied => {
+            tracing::warn!(group, bucket, slots, "slots of a node that is gone get another owner");
+        }
+        _ => tracing::debug!(?intent, applied, "the controller acted"),
+    }
+}

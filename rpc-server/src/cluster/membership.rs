@@ -1,0 +1,181 @@
+//! How a node becomes known: it finds or founds the cluster, and keeps its record alive. None of this is a right to execute.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rpc_core::cluster::records::{self, FORMAT, META, Meta, NodeRecord};
+use rpc_core::coordinator::{Compare, Coordinator, CoordinatorError, Entry, LeaseId, Op, Txn};
+use tokio::time::{Instant, sleep};
+
+/// Wait between two tries to reach a coordinator that does not answer.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Time beyond a lease's length after which a record of this node's own name must belong to somebody who lives.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why a node cannot become a member, ever.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// Another process has this node's name, and lives.
+    #[error(
+        "node {id} is a member already, at {address}: give this one another `.advertise` address, or end the other"
+    )]
+    Doubled {
+        /// The name.
+        id: String,
+        /// Where the other one answers.
+        address: String,
+    },
+    /// The cluster was made by a later version.
+    #[error("the cluster's records have format {0}, this program knows {FORMAT}: update it first")]
+    Format(u32),
+    /// The cluster is not the one that this node belonged to.
+    #[error("the coordinator holds cluster {found}, this node belongs to {expected}: its data was lost or replaced")]
+    Stranger {
+        /// What it holds.
+        found: String,
+        /// What it should hold.
+        expected: String,
+    },
+    /// The cluster's own record cannot be read.
+    #[error("the record `meta` of the cluster cannot be read: {0}")]
+    Unreadable(String),
+    /// The coordinator refuses.
+    #[error("the coordinator refuses the node: {0}")]
+    Refused(CoordinatorError),
+}
+
+/// The cluster as a node found it.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// Its id.
+    pub(super) cluster: String,
+}
+
+/// Finds the cluster, or founds it with the id `fresh` if there is none yet. Waits for a coordinator that does not answer.
+pub(super) async fn find(coordinator: &dyn Coordinator, fresh: &str) -> Result<Found, JoinError> {
+    loop {
+        match try_find(coordinator, fresh).await {
+            Ok(found) => return found,
+            Err(error) => persist(error).await?,
+        }
+    }
+}
+
+async fn try_find(coordinator: &dyn Coordinator, fresh: &str) -> Result<Result<Found, JoinError>, CoordinatorError> {
+    let meta = Meta { format: FORMAT, cluster: fresh.to_owned() };
+    let found = Txn {
+        compares: vec![Compare::Absent(META.to_owned())],
+        ops: vec![Op::Put { key: META.to_owned(), value: records::write(&meta), lease: None }],
+        reads: vec![META.to_owned()],
+    };
+    let outcome = coordinator.transact(found).await?;
+    let unreadable = |why: &str| JoinError::Unreadable(why.to_owned());
+    Ok(outcome.reads.first().ok_or_else(|| unreadable("it is not there")).and_then(check_meta))
+}
+
+fn check_meta(entry: &Entry) -> Result<Found, JoinError> {
+    let meta: Meta = records::read(&entry.value).map_err(|error| JoinError::Unreadable(error.to_string()))?;
+    if meta.format > FORMAT {
+        return Err(JoinError::Format(meta.format));
+    }
+    Ok(Found { cluster: meta.cluster })
+}
+
+/// Writes the node's record under a lease of its own. A record of the same name is waited for: a process that died leaves its
+/// lease behind.
+pub(super) async fn register(
+    coordinator: &dyn Coordinator,
+    record: &NodeRecord,
+    ttl: Duration,
+) -> Result<LeaseId, JoinError> {
+    let patience = Instant::now() + ttl + GRACE;
+    loop {
+        match try_register(coordinator, record, ttl).await {
+            Ok(Ok(lease)) => return Ok(lease),
+            Ok(Err(other)) if Instant::now() > patience => return Err(other),
+            Ok(Err(_)) => sleep(PAUSE).await,
+            Err(error) => persist(error).await?,
+        }
+    }
+}
+
+async fn try_register(
+    coordinator: &dyn Coordinator,
+    record: &NodeRecord,
+    ttl: Duration,
+) -> Result<Result<LeaseId, JoinError>, CoordinatorError> {
+    let lease = coordinator.grant(ttl).await?;
+    let key = records::node_key(&record.id);
+    let put = Txn {
+        compares: vec![Compare::Absent(key.clone()), Compare::Present(META.to_owned())],
+        ops: vec![Op::Put { key: key.clone(), value: records::write(record), lease: Some(lease) }],
+        reads: vec![key],
+    };
+    let outcome = coordinator.transact(put).await?;
+    let there = outcome.reads.first().and_then(|entry| records::read::<NodeRecord>(&entry.value).ok());
+    match there {
+        Some(there) if there.incarnation == record.incarnation => Ok(Ok(lease)),
+        there => {
+            coordinator.revoke(lease).await?;
+            let address = there.map_or_else(|| "an unknown address".to_owned(), |there| there.address);
+            Ok(Err(JoinError::Doubled { id: record.id.to_string(), address }))
+        }
+    }
+}
+
+/// Keeps the record alive for as long as it is polled; registers again when the lease has ended, as after a long pause. `record`
+/// tells the record as it should stand now; `shown` is the lease that it has.
+pub(super) async fn keep(
+    coordinator: Arc<dyn Coordinator>,
+    record: impl Fn() -> NodeRecord,
+    mut lease: LeaseId,
+    shown: &AtomicU64,
+    ttl: Duration,
+) -> JoinError {
+    loop {
+        sleep(ttl / 3).await;
+        match coordinator.keep_alive(lease).await {
+            Ok(()) => {}
+            Err(CoordinatorError::LeaseGone) => match register(&*coordinator, &record(), ttl).await {
+                Ok(fresh) => {
+                    lease = fresh;
+                    shown.store(lease, Ordering::Release);
+                }
+                Err(error) => return error,
+            },
+            // The next try comes soon, and authority is another matter.
+            Err(error) => tracing::warn!(%error, "the node's lease could not be kept alive"),
+        }
+    }
+}
+
+/// Writes the record anew, under the lease that it has.
+pub(super) async fn update(coordinator: &dyn Coordinator, record: &NodeRecord) -> Result<bool, CoordinatorError> {
+    let key = records::node_key(&record.id);
+    let known = coordinator.transact(Txn { reads: vec![key.clone()], ..Txn::default() }).await?;
+    let Some(entry) = known.reads.first() else { return Ok(false) };
+    if records::read::<NodeRecord>(&entry.value).is_ok_and(|known| known.incarnation != record.incarnation) {
+        return Ok(false);
+    }
+    let put = Txn {
+        compares: vec![Compare::Unchanged(key.clone(), entry.revision)],
+        ops: vec![Op::Put { key, value: records::write(record), lease: entry.lease }],
+        reads: Vec::new(),
+    };
+    Ok(coordinator.transact(put).await?.applied)
+}
+
+/// Waits after an error that time may mend; gives up on one that it cannot.
+async fn persist(error: CoordinatorError) -> Result<(), JoinError> {
+    match error {
+        CoordinatorError::Unavailable(_) | CoordinatorError::LeaseGone | CoordinatorError::Compacted { .. } => {
+            tracing::warn!(%error, "waiting for the coordinator");
+            sleep(PAUSE).await;
+            Ok(())
+        }
+        refused => Err(JoinError::Refused(refused)),
+    }
+}

@@ -1,0 +1,211 @@
+//! Drives the source of a move: answers the target's questions, and does what its machine says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use rpc_core::cluster::hand_over::{Answer, Ask, Question};
+use rpc_core::cluster::mirror::Mirror as Picture;
+use rpc_core::cluster::moves::{self, Observation, Source, SourceAction, SourceEvent, SourceState};
+use rpc_core::slot::Slot;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
+
+use super::decide::decide;
+use super::holder::Holder;
+use super::joined::Joined;
+use super::sending::Sending;
+
+/// Questions that wait for one source. A target asks one after the other; a second one is a repetition.
+const MAX_QUESTIONS: usize = 4;
+
+/// The longest that a source which has nothing to do goes without looking at the clock.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A question, and where its answer goes.
+pub(super) type Asked = (Question, oneshot::Sender<Result<Answer, String>>);
+
+/// A move from this node, until it is over.
+pub(super) struct Giving {
+    joined: Arc<Joined>,
+    holder: Arc<Holder>,
+    source: Source,
+    sending: Option<Sending>,
+    questions: mpsc::Receiver<Asked>,
+    // The target waits for the seal: answered once no call runs in the slots.
+    waiting: Option<(u64, oneshot::Sender<Result<Answer, String>>)>,
+    drained: Option<BoxFuture<'static, ()>>,
+    pictures: watch::Receiver<Arc<Picture>>,
+}
+
+impl Giving {
+    /// Takes the source's side of a move, and gives the way to ask it.
+    pub(super) fn begin(joined: &Arc<Joined>, holder: &Arc<Holder>, source: Source) -> (Self, mpsc::Sender<Asked>) {
+        let (ask, questions) = mpsc::channel(MAX_QUESTIONS);
+        let giving = Self {
+            joined: joined.clone(),
+            holder: holder.clone(),
+            source,
+            sending: None,
+            questions,
+            waiting: None,
+            drained: None,
+            pictures: joined.pictures(),
+        };
+        (giving, ask)
+    }
+
+    /// Goes on until the move is over for this node.
+    pub(super) async fn run(mut self) {
+        while self.source.state() != SourceState::Ended {
+            let actions = self.next().await;
+            for action in actions {
+                let further = self.act(action).await;
+                // What an abort read may end the move; nothing asks for more than that.
+                for action in further {
+                    let _nothing = self.act(action).await;
+                }
+            }
+            self.answer_waiting();
+        }
+    }
+
+    /// Waits for something to happen, and steps.
+    async fn next(&mut self) -> Vec<SourceAction> {
+        let drained = async {
+            match &mut self.drained {
+                Some(drained) => drained.await,
+                None => std::future::pending().await,
+            }
+        };
+        let now = self.joined.clock().now();
+        let tick = self.source.next_tick().map_or(LOOK, |tick| tick.saturating_sub(now).min(LOOK));
+        tokio::select! {
+            biased;
+            () = drained => {
+                self.drained = None;
+                self.step(SourceEvent::Drained)
+            }
+            Some((question, reply)) = self.questions.recv() => self.asked(&question, reply),
+            _ = self.pictures.changed() => self.look(),
+            () = sleep(tick) => {
+                let mut actions = self.step(SourceEvent::Tick);
+                actions.extend(self.look());
+                actions
+            }
+        }
+    }
+
+    fn look(&mut self) -> Vec<SourceAction> {
+        let seen = Observation::mirrored(self.source.name(), &self.pictures.borrow_and_update());
+        self.step(SourceEvent::Read(&seen))
+    }
+
+    fn step(&mut self, event: SourceEvent<'_>) -> Vec<SourceAction> {
+        let now = self.joined.clock().now();
+        self.source.step(event, now)
+    }
+
+    fn asked(&mut self, question: &Question, reply: oneshot::Sender<Result<Answer, String>>) -> Vec<SourceAction> {
+        if let Err(why) = self.source.admits(question) {
+            let _gone = reply.send(Err(why));
+            return Vec::new();
+        }
+        match question.ask {
+            Ask::Pull(number) => {
+                self.answer(number, reply);
+                Vec::new()
+            }
+            Ask::Seal(number) => {
+                self.waiting = Some((number, reply));
+                self.step(SourceEvent::SealAsked)
+            }
+        }
+    }
+
+    /// Answers a target that waits for the seal, once there is something to say.
+    fn answer_waiting(&mut self) {
+        let is_waited_for = matches!(self.source.state(), SourceState::Sealing { .. } | SourceState::Serving { .. });
+        if self.waiting.is_none() || is_waited_for {
+            return;
+        }
+        let Some((number, reply)) = self.waiting.take() else { return };
+        if self.source.is_sealed() {
+            self.answer(number, reply);
+        } else {
+            let _gone = reply.send(Err("the calls that run in the slots did not end in time".to_owned()));
+        }
+    }
+
+    fn answer(&mut self, number: u64, reply: oneshot::Sender<Result<Answer, String>>) {
+        let answer = self.pull(number);
+        if let Err(error) = &answer {
+            tracing::error!(mig = %self.source.name().id, %error, "a move cannot be answered");
+        }
+        let _gone = reply.send(answer);
+    }
+
+    fn pull(&mut self, number: u64) -> Result<Answer, String> {
+        let sending = match &mut self.sending {
+            Some(sending) => sending,
+            None => {
+                let slots: Vec<Slot> = self.source.slots().iter().map(|(slot, _)| *slot).collect();
+                let begun = Sending::begin(self.holder.states().to_vec(), slots).map_err(|error| error.to_string())?;
+                self.sending.insert(begun)
+            }
+        };
+        let answer = sending.answer(number, self.source.is_sealed()).map_err(|error| error.to_string())?;
+        answer.map_err(|error| error.to_string())
+    }
+
+    async fn act(&mut self, action: SourceAction) -> Vec<SourceAction> {
+        match action {
+            SourceAction::Seal => {
+                let is_sealed = self.holder.seal(self.source.slots());
+                if !is_sealed {
+                    return self.step(SourceEvent::Failed);
+                }
+                self.drained = Some(drain(&self.holder, self.source.slots()));
+                Vec::new()
+            }
+            SourceAction::Abort => {
+                let (coordinator, clock) = (self.joined.coordinator(), self.joined.clock());
+                match decide(coordinator, clock, &self.source.name().clone(), moves::abort).await {
+                    Ok(seen) => self.step(SourceEvent::Read(&seen)),
+                    // It is asked for again at the next tick.
+                    Err(_) => Vec::new(),
+                }
+            }
+            SourceAction::Forward(_) => {
+                // The map first: whoever waits looks again, and must see the new owner.
+                self.joined.install(self.holder.group());
+                self.holder.hand(self.source.slots());
+                Vec::new()
+            }
+            SourceAction::End(end) => {
+                self.sending = None;
+                let with_epochs = |slots: &[Slot]| {
+                    let is_in = |(slot, _): &&(Slot, u64)| slots.contains(slot);
+                    self.source.slots().iter().filter(is_in).copied().collect::<Vec<_>>()
+                };
+                self.holder.unseal(&with_epochs(&end.open));
+                self.holder.hand(&with_epochs(&end.kept));
+                self.holder.forget(&end.dropped);
+                self.joined.look_again();
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Ready when no call runs in any of these sealed slots.
+fn drain(holder: &Arc<Holder>, slots: &[(Slot, u64)]) -> BoxFuture<'static, ()> {
+    let group = holder.group().clone();
+    let slots: Vec<Slot> = slots.iter().map(|(slot, _)| *slot).collect();
+    async move {
+        for slot in slots {
+            group.drained(slot).await;
+        }
+    }
+    .boxed()
+}

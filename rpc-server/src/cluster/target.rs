@@ -1,0 +1,181 @@
+//! Drives the target of a move: asks the source, stages what comes, and does what its machine says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rpc_core::cluster::hand_over::{Answer, Ask, FORMAT, Question};
+use rpc_core::cluster::mirror::Mirror as Picture;
+use rpc_core::cluster::moves::{self, MoveName, Observation, Target, TargetAction, TargetEvent};
+use rpc_core::cluster::records::Incarnation;
+use rpc_core::state::StateError;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::decide::decide;
+use super::holder::Holder;
+use super::joined::Joined;
+
+/// Wait before a question that was not answered, or a transaction whose outcome is not known, is repeated.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// The longest that a target which has nothing to do goes without looking at the clock.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A move to this node, from its first question to its end.
+pub(super) struct Receiving {
+    joined: Arc<Joined>,
+    holder: Arc<Holder>,
+    target: Target,
+    pictures: watch::Receiver<Arc<Picture>>,
+}
+
+impl Receiving {
+    /// Begins to receive the move of this name, if the picture shows one to `me` that is still open.
+    pub(super) fn begin(
+        joined: &Arc<Joined>,
+        holder: &Arc<Holder>,
+        name: MoveName,
+        me: Incarnation,
+    ) -> Option<(Self, Vec<TargetAction>)> {
+        let pictures = joined.pictures();
+        let seen = Observation::mirrored(&name, &pictures.borrow());
+        let (target, first) = Target::start(name, me, &seen, joined.clock().now())?;
+        let slots: Vec<_> = target.slots().iter().map(|(slot, _)| *slot).collect();
+        holder.discard(&slots);
+        holder.stage(&slots);
+        Some((Self { joined: joined.clone(), holder: holder.clone(), target, pictures }, first))
+    }
+
+    /// Goes on until the move is over for this node.
+    pub(super) async fn run(mut self, mut actions: Vec<TargetAction>) {
+        loop {
+            let mut next = Vec::new();
+            for action in actions {
+                next.extend(self.act(action).await);
+            }
+            if matches!(self.target.state(), moves::TargetState::Ended) && next.is_empty() {
+                return;
+            }
+            if next.is_empty() {
+                let _soon = timeout(LOOK, self.pictures.changed()).await;
+                let now = self.now();
+                next.extend(self.target.step(TargetEvent::Tick, now));
+            }
+            let seen = Observation::mirrored(self.target.name(), &self.pictures.borrow_and_update());
+            let now = self.now();
+            // What the mirror shows may be older than what a transaction told; the machine passes that over.
+            let read = self.target.step(TargetEvent::Read(&seen), now);
+            next.extend(read.into_iter().filter(|action| !next.contains(action)).collect::<Vec<_>>());
+            actions = next;
+        }
+    }
+
+    async fn act(&mut self, action: TargetAction) -> Vec<TargetAction> {
+        match action {
+            TargetAction::Ask(ask) => self.ask(ask).await,
+            TargetAction::Commit => self.decide(moves::commit).await,
+            TargetAction::Activate => self.decide(moves::activate).await,
+            TargetAction::Abort => self.decide(moves::abort).await,
+            TargetAction::Open(slots) => {
+                // The map first: who is told of the slot must find it open.
+                self.joined.install(self.holder.group());
+                self.holder.open_staged(&slots);
+                Vec::new()
+            }
+            TargetAction::Discard(slots) => {
+                self.holder.discard(&slots);
+                self.joined.look_again();
+                Vec::new()
+            }
+        }
+    }
+
+    async fn ask(&mut self, ask: Ask) -> Vec<TargetAction> {
+        let name = self.target.name();
+        let question = Question {
+            format: FORMAT,
+            cluster: self.joined.cluster().to_owned(),
+            group: name.group.clone(),
+            mig: name.id.clone(),
+            to: self.joined.incarnation(),
+            ask,
+        };
+        let address = self.joined.address_of(&self.target.from().node);
+        let answer = match &address {
+            Some(address) => self.joined.transport().ask(address, &question).await.map_err(|error| error.to_string()),
+            None => Err("the source is not registered".to_owned()),
+        };
+        let now = self.now();
+        match answer {
+            Ok(answer) => match self.take(&answer) {
+                Ok(totals) => self.target.step(TargetEvent::Answered { head: &answer.head, totals }, now),
+                Err(error) => {
+                    tracing::error!(mig = %question.mig, %error, "a move is given up");
+                    self.target.step(TargetEvent::Failed, now)
+                }
+            },
+            Err(error) => {
+                tracing::debug!(mig = %question.mig, %error, "the source of a move did not answer");
+                sleep(AGAIN).await;
+                let now = self.now();
+                self.target.step(TargetEvent::Unanswered, now)
+            }
+        }
+    }
+
+    /// Stages what an answer brought, and says whether its totals hold, if it has any.
+    fn take(&self, answer: &Answer) -> Result<Option<bool>, String> {
+        for (head, piece) in answer.head.pieces.iter().zip(&answer.pieces) {
+            let state = self.holder.states().iter().find(|(name, _)| *name == head.state);
+            let Some((_, state)) = state else {
+                return Err(format!("the source copies the state {:?}, which this node does not have", head.state));
+            };
+            if !self.target.slots().iter().any(|(slot, _)| *slot == head.slot) {
+                return Err(format!("the source sent slot {}, which is not of this move", head.slot));
+            }
+            state.stage(head.slot, piece).map_err(|error: StateError| error.to_string())?;
+        }
+        let Some(totals) = &answer.head.totals else { return Ok(None) };
+        let names: Vec<&str> = self.holder.states().iter().map(|(name, _)| name.as_str()).collect();
+        let staged = |name: &str, slot| {
+            let state = self.holder.states().iter().find(|(known, _)| known == name);
+            state.map_or(0, |(_, state)| state.staged(slot))
+        };
+        let held = moves::totals_hold(totals, &names, self.target.slots(), staged);
+        if let Err(why) = &held {
+            tracing::error!(mig = %self.target.name().id, %why, "a copy is not what its source has");
+        }
+        Ok(Some(held.is_ok()))
+    }
+
+    async fn decide(
+        &mut self,
+        build: impl Fn(&MoveName, &Observation) -> Option<rpc_core::coordinator::Txn>,
+    ) -> Vec<TargetAction> {
+        let name = self.target.name().clone();
+        match decide(self.joined.coordinator(), self.joined.clock(), &name, build).await {
+            Ok(seen) => {
+                // The picture is to show it too before anybody is sent here.
+                self.joined.catch_up(seen.revision).await;
+                let now = self.now();
+                self.target.step(TargetEvent::Read(&seen), now)
+            }
+            Err(error) => {
+                tracing::debug!(mig = %name.id, %error, "what became of a move is not known yet");
+                sleep(AGAIN).await;
+                // Read again: nothing is done on a guess.
+                match decide(self.joined.coordinator(), self.joined.clock(), &name, |_, _| None).await {
+                    Ok(seen) => {
+                        let now = self.now();
+                        self.target.step(TargetEvent::Read(&seen), now)
+                    }
+                    Err(_) => Vec::new(),
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.joined.clock().now()
+    }
+}

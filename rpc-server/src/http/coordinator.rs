@@ -1,0 +1,152 @@
+//! The routes by which joiners use the coordinator that this node holds.
+//!
+//! Whoever reaches this port can write there, as he can call every service; web pages cannot, since they say where they come from.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::header::{CONTENT_TYPE, HeaderMap, ORIGIN, RETRY_AFTER};
+use ::http::{HeaderValue, StatusCode};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, Limited};
+use rpc_core::coordinator::embedded::Embedded;
+use rpc_core::coordinator::wire::{Answer, Ask, MAX_ASK, PATH, Told, WATCH_PATH, WatchAsk};
+use rpc_core::coordinator::{Changes, Coordinator, CoordinatorError};
+use rpc_core::limits::MAX_NODES;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// Most requests that are read or worked on at once: with the largest bodies, 192 MiB. Each takes a few milliseconds.
+const MAX_ASKING: usize = 64;
+
+/// Most watches at once: two of every node, one of which may be a dead connection's.
+const MAX_WATCHES: usize = 2 * MAX_NODES;
+
+/// Longest wait for a place and for the body: whoever asks gives up after a second.
+const READ_TIME: Duration = Duration::from_secs(1);
+
+/// What the routes share.
+#[derive(Clone)]
+struct Served {
+    coordinator: Arc<Embedded>,
+    asking: Arc<Semaphore>,
+    watches: Arc<Semaphore>,
+}
+
+/// The routes of `coordinator`, to be merged into those of the node that holds it. Other nodes have none of them: 404.
+pub fn routes(coordinator: Arc<Embedded>) -> Router {
+    let (asking, watches) = (Arc::new(Semaphore::new(MAX_ASKING)), Arc::new(Semaphore::new(MAX_WATCHES)));
+    let served = Served { coordinator, asking, watches };
+    Router::new().route(PATH, post(ask)).route(WATCH_PATH, post(watch)).with_state(served)
+}
+
+async fn ask(State(served): State<Served>, request: Request) -> Response {
+    let asked = match timeout(READ_TIME, served.read::<Ask>(request)).await {
+        Ok(Ok((ask, place))) => (ask, place),
+        Ok(Err(turned_away)) => return turned_away.into_response(),
+        Err(_late) => return TurnedAway::SLOW.into_response(),
+    };
+    let (ask, _place) = asked;
+    json(&served.answer(ask).await)
+}
+
+async fn watch(State(served): State<Served>, request: Request) -> Response {
+    let asked = match timeout(READ_TIME, served.read::<WatchAsk>(request)).await {
+        Ok(Ok((asked, _place))) => asked,
+        Ok(Err(turned_away)) => return turned_away.into_response(),
+        Err(_late) => return TurnedAway::SLOW.into_response(),
+    };
+    let Ok(place) = served.watches.clone().try_acquire_owned() else {
+        return TurnedAway::FULL.into_response();
+    };
+    let first = served.coordinator.watch(&asked.prefix, asked.from).await;
+    let lines = match first {
+        // The place is given back when the connection is gone, since the stream is dropped then.
+        Ok(changes) => changes.map(move |told| line(told, &place)).boxed(),
+        Err(error) => futures_util::stream::iter([write(&Told::Error(error))]).boxed(),
+    };
+    let body = Body::from_stream(lines.map(Ok::<_, Infallible>));
+    ([(CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+fn line(told: Result<Changes, CoordinatorError>, _place: &OwnedSemaphorePermit) -> Bytes {
+    write(&match told {
+        Ok(changes) => Told::Changes(changes),
+        Err(error) => Told::Error(error),
+    })
+}
+
+impl Served {
+    /// The body as what it should be, and a place among those who ask.
+    async fn read<T: DeserializeOwned>(&self, request: Request) -> Result<(T, OwnedSemaphorePermit), TurnedAway> {
+        check(request.headers())?;
+        let place = self.asking.clone().acquire_owned().await.map_err(|_closed| TurnedAway::FULL)?;
+        let body = Limited::new(request.into_body(), MAX_ASK).collect().await.map_err(|_| TurnedAway::BROKEN)?;
+        let asked = serde_json::from_slice(&body.to_bytes()).map_err(|_| TurnedAway::GARBAGE)?;
+        Ok((asked, place))
+    }
+
+    async fn answer(&self, ask: Ask) -> Answer {
+        let coordinator = &self.coordinator;
+        let answer = match ask {
+            Ask::Range(prefix) => coordinator.range(&prefix).await.map(Answer::Range),
+            Ask::Transact(txn) => coordinator.transact(txn).await.map(Answer::Transact),
+            Ask::Grant(millis) => coordinator.grant(Duration::from_millis(millis)).await.map(Answer::Grant),
+            Ask::KeepAlive(lease) => coordinator.keep_alive(lease).await.map(|()| Answer::KeepAlive),
+            Ask::Revoke(lease) => coordinator.revoke(lease).await.map(|()| Answer::Revoke),
+        };
+        answer.unwrap_or_else(Answer::Error)
+    }
+}
+
+/// A request that is not carried out.
+#[derive(Clone, Copy, Debug)]
+struct TurnedAway(StatusCode, &'static str);
+
+impl TurnedAway {
+    const PAGE: Self = Self(StatusCode::FORBIDDEN, "web pages do not talk to the coordinator");
+    const TYPE: Self = Self(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json");
+    const BROKEN: Self =
+        Self(StatusCode::PAYLOAD_TOO_LARGE, "the body broke off, or is larger than a transaction may be");
+    const GARBAGE: Self = Self(StatusCode::BAD_REQUEST, "the body is nothing that is asked of a coordinator");
+    const SLOW: Self = Self(StatusCode::SERVICE_UNAVAILABLE, "the body came too slowly, or too many others are asking");
+    const FULL: Self = Self(StatusCode::SERVICE_UNAVAILABLE, "there are as many watches as this node can have");
+}
+
+impl IntoResponse for TurnedAway {
+    fn into_response(self) -> Response {
+        let mut response = (self.0, json(&serde_json::json!({ "error": self.1 }))).into_response();
+        if self.0 == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// Only programs send JSON without saying which page they are.
+fn check(headers: &HeaderMap) -> Result<(), TurnedAway> {
+    if headers.contains_key(ORIGIN) {
+        return Err(TurnedAway::PAGE);
+    }
+    let is_json = headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/json");
+    if is_json { Ok(()) } else { Err(TurnedAway::TYPE) }
+}
+
+fn json<T: Serialize>(value: &T) -> Response {
+    ([(CONTENT_TYPE, "application/json")], write(value)).into_response()
+}
+
+/// One line. Everything written here is text, numbers and lists, which always encode.
+fn write<T: Serialize>(value: &T) -> Bytes {
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    line.push(b'\n');
+    line.into()
+}
