@@ -1,6 +1,7 @@
 //! The provider's side of a call: who provides what on this node, and how a provider is run.
 
 pub mod authority;
+pub mod dedup;
 pub mod guarded;
 pub mod here;
 pub mod in_flight;
