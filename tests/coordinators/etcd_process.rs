@@ -50,7 +50,9 @@ impl EtcdProcess {
         let mut command = Command::new("etcd");
         // Short elections, for a quick start and for leases of one second.
         command.args(["--name", "test", "--heartbeat-interval", "50", "--election-timeout", "250", "--logger", "zap"]);
-        command.args(["--log-level", "error", "--initial-cluster", &format!("test={peers}"), "--data-dir"]).arg(self.folder.path());
+        command
+            .args(["--log-level", "error", "--initial-cluster", &format!("test={peers}"), "--data-dir"])
+            .arg(self.folder.path());
         for option in ["--listen-client-urls", "--advertise-client-urls"] {
             command.args([option, &self.endpoint()]);
         }
@@ -62,7 +64,11 @@ impl EtcdProcess {
         }
         // Debian's packages for machines that etcd is not tested on want to be told that this is known.
         command.env("ETCD_UNSUPPORTED_ARCH", std::env::consts::ARCH.replace("aarch64", "arm64"));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{MISSING} ({error})"));
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{MISSING} ({error})"));
         self.child = Some(child);
         let is_up = || async { Etcd::connect(&[self.endpoint()], EtcdOptions::cluster("up")).await.ok().map(|_| ()) };
         wait::until("etcd answers", is_up).await;

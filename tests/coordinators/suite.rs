@@ -81,7 +81,10 @@ pub(crate) async fn of_a_hundred_who_compare_and_set_one_wins(coordinator: &Any)
             let (coordinator, compare) = (coordinator.clone(), compare.clone());
             tokio::spawn(async move {
                 let ops = vec![put("race", &format!("{round}/{number}"))];
-                coordinator.transact(Txn { compares: vec![compare], ops, reads: vec!["race".to_owned()] }).await.unwrap()
+                coordinator
+                    .transact(Txn { compares: vec![compare], ops, reads: vec!["race".to_owned()] })
+                    .await
+                    .unwrap()
             })
         };
         let outcomes: Vec<TxnOutcome> = join_all((0..100).map(racer)).await.into_iter().map(Result::unwrap).collect();
@@ -191,7 +194,7 @@ pub(crate) async fn garbage_and_oversized_values_are_refused(coordinator: &Any) 
         let outcome = coordinator.transact(Txn { ops, ..Txn::default() }).await;
         assert!(matches!(outcome, Err(CoordinatorError::Refused(_))), "{outcome:?}");
     };
-    refused(vec![put("k", &format!("{largest}.") )]).await;
+    refused(vec![put("k", &format!("{largest}."))]).await;
     refused(vec![put(&"k".repeat(MAX_KEY + 1), "")]).await;
     refused(vec![put("", "")]).await;
     refused(vec![put("k", ""), put("k", "")]).await;

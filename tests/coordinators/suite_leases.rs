@@ -18,14 +18,18 @@ pub(crate) async fn keys_vanish_with_their_lease(coordinator: &Any) {
     let begun = Instant::now();
     let lease = coordinator.grant(ttl).await.unwrap();
     let granted = Instant::now();
-    let now = write(&**coordinator, vec![put_under("a", "1", Some(lease)), put_under("b", "1", Some(lease)), put("c", "1")]).await;
+    let now =
+        write(&**coordinator, vec![put_under("a", "1", Some(lease)), put_under("b", "1", Some(lease)), put("c", "1")])
+            .await;
     let mut watch = coordinator.watch("", now.revision + 1).await.unwrap();
     let mut gone = events(&mut watch, 2).await;
     // A slow machine is slow in telling, too.
     let slack = Duration::from_millis(500);
     assert!(begun.elapsed() >= ttl && granted.elapsed() <= ttl + LATE + slack, "{:?}", granted.elapsed());
     gone.sort_by(|a, b| key(a).cmp(key(b)));
-    assert!(matches!(&gone[..], [Event::Deleted { key: a, .. }, Event::Deleted { key: b, .. }] if a == "a" && b == "b"));
+    assert!(
+        matches!(&gone[..], [Event::Deleted { key: a, .. }, Event::Deleted { key: b, .. }] if a == "a" && b == "b")
+    );
     assert_eq!(read(&**coordinator, "").await, [("c".to_owned(), "1".to_owned())]);
     assert_eq!(coordinator.keep_alive(lease).await, Err(CoordinatorError::LeaseGone));
     let late = Txn { ops: vec![put_under("a", "2", Some(lease))], ..Txn::default() };
