@@ -91,8 +91,16 @@ impl EtcdProcess {
         std::fs::set_permissions(self.folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     }
 
-    pub(crate) fn freeze(&self) {
+    /// Stops all its threads, as a machine that hangs would.
+    pub(crate) async fn freeze(&self) {
         self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.child.as_ref().unwrap().id());
+        let is_stopped = |thread: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        };
+        let all = || async { std::fs::read_dir(&threads).unwrap().all(is_stopped).then_some(()) };
+        wait::until("etcd has stopped", all).await;
     }
 
     pub(crate) fn thaw(&self) {

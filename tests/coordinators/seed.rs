@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rpc_core::clock::BootClock;
 use rpc_core::coordinator::embedded::Embedded;
@@ -46,7 +47,9 @@ impl Seed {
     /// Kills it; what it has answered is on its disk, if it has one.
     pub(crate) async fn stop(&mut self) {
         let (runtime, embedded) = self.running.take().unwrap();
-        runtime.shutdown_background();
+        // Waits for its tasks to be gone, and the port with them.
+        let down = move || runtime.shutdown_timeout(Duration::from_secs(10));
+        tokio::task::spawn_blocking(down).await.unwrap();
         embedded.close().await;
     }
 

@@ -91,7 +91,7 @@ pub(crate) async fn of_a_hundred_who_compare_and_set_one_wins(coordinator: &Any)
         let winners: Vec<_> = outcomes.iter().filter(|outcome| outcome.applied).collect();
         assert_eq!(winners.len(), 1, "round {round}");
         let now = coordinator.range("race").await.unwrap().entries.remove(0);
-        assert_eq!(winners[0].reads, [now.clone()]);
+        assert_eq!(winners[0].reads, std::slice::from_ref(&now));
         assert_eq!(winners[0].revision, now.revision);
         compare = Compare::Unchanged("race".to_owned(), now.revision);
     }
