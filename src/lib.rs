@@ -58,6 +58,16 @@ pub use rpc_server::cluster::{Ended, JoinError, Status};
 
 pub use rpc_server::testing;
 
+/// Where a live cluster's records are kept: in a seed node, or in etcd (feature `etcd`, whose build takes `protoc`).
+pub mod coordinator {
+    pub use rpc_core::clock::{BootClock, Clock};
+    pub use rpc_core::coordinator::*;
+    pub use rpc_core::transport::http::coordinator::RemoteCoordinator;
+    #[cfg(feature = "etcd")]
+    pub use rpc_etcd::{Etcd, EtcdOptions};
+    pub use rpc_server::coordinator::RedbJournal;
+}
+
 /// The cluster as a node tells it: nodes, slots, services, counts.
 pub use rpc_core::cluster::view;
 

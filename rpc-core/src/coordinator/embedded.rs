@@ -66,7 +66,7 @@ impl Embedded {
         Ok(embedded)
     }
 
-    /// Ends it: watches end, orders are taken no more, and the journal is closed when this returns.
+    /// Ends it: watches end, nothing is answered any more but that, and the journal is closed when this returns.
     pub async fn close(&self) {
         self.end();
         if let Some(writer) = &self.writer {
@@ -88,6 +88,7 @@ impl Embedded {
     }
 
     async fn carry_out(&self, order: Order) -> Result<Done, CoordinatorError> {
+        self.shared.check()?;
         match &self.writer {
             None => self.shared.carry_out(&order),
             Some(writer) => writer.carry_out(order).await,
@@ -107,6 +108,9 @@ async fn end_leases(embedded: Weak<Embedded>) {
         tokio::time::sleep(LEASE_TICK).await;
         let Some(embedded) = embedded.upgrade() else { return };
         let now = embedded.shared.clock.now();
+        if embedded.shared.check().is_err() {
+            return;
+        }
         if embedded.shared.observed(now).has_expired(now)
             && let Err(error) = embedded.carry_out(Order::Expire).await
         {
@@ -123,6 +127,14 @@ impl Shared {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         store.observe(now);
         store
+    }
+
+    /// Whether it goes on.
+    fn check(&self) -> Result<(), CoordinatorError> {
+        match self.has_ended.load(Ordering::Acquire) {
+            true => Err(CoordinatorError::Unavailable("it has ended".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Plans and applies, in one step under the lock.
@@ -147,7 +159,10 @@ impl Coordinator for Embedded {
     }
 
     fn range<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Range, CoordinatorError>> {
-        Box::pin(async move { self.shared.observed(self.shared.clock.now()).range(prefix) })
+        Box::pin(async move {
+            self.shared.check()?;
+            self.shared.observed(self.shared.clock.now()).range(prefix)
+        })
     }
 
     fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
@@ -170,6 +185,7 @@ impl Coordinator for Embedded {
 
     fn keep_alive(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
         Box::pin(async move {
+            self.shared.check()?;
             let now = self.shared.clock.now();
             self.shared.observed(now).keep_alive(lease, now)
         })
@@ -219,9 +235,7 @@ impl Watcher {
         let sign = tokio::time::sleep(WATCH_SIGN);
         tokio::pin!(sign);
         loop {
-            if self.shared.has_ended.load(Ordering::Acquire) {
-                return Err(CoordinatorError::Unavailable("it has ended".to_owned()));
-            }
+            self.shared.check()?;
             self.revisions.mark_unchanged();
             let changes = self.shared.observed(self.shared.clock.now()).changes(&self.prefix, self.next)?;
             self.next = changes.revision + 1;

@@ -31,10 +31,13 @@ fn write(store: &mut Store, key: &str) -> Result<TxnOutcome, CoordinatorError> {
     transact(store, Txn { ops: vec![put(key, "v", None)], ..Txn::default() })
 }
 
+/// Values, the revisions that wrote them, and their leases, by key.
+type State = HashMap<String, (Vec<u8>, Revision, Option<LeaseId>)>;
+
 /// What the store should be, told in the plainest way: every state that there ever was.
 #[derive(Default)]
 struct Model {
-    states: Vec<HashMap<String, (Vec<u8>, Revision, Option<LeaseId>)>>,
+    states: Vec<State>,
     leases: HashMap<LeaseId, Duration>,
 }
 
@@ -63,7 +66,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 impl Model {
-    fn now(&self) -> HashMap<String, (Vec<u8>, Revision, Option<LeaseId>)> {
+    fn now(&self) -> State {
         self.states.last().cloned().unwrap_or_default()
     }
 

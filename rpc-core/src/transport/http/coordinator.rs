@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{HttpSettings, JSON, body};
-use crate::coordinator::bounds::{CALL_TIME, WATCH_SILENCE};
+use crate::coordinator::bounds::{self, CALL_TIME, WATCH_SILENCE};
 use crate::coordinator::wire::{self, Answer, Ask, MAX_ANSWER, Told, WatchAsk};
 use crate::coordinator::{Changes, Coordinator, CoordinatorError, LeaseId, Range, Revision, Txn, TxnOutcome};
 use crate::error::{Kind, RpcError};
@@ -135,6 +135,8 @@ impl Coordinator for RemoteCoordinator {
 
     fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
         Box::pin(async move {
+            // The other side checks too; here it costs nothing to be sent, and nothing is unknown.
+            bounds::check(&txn)?;
             match self.ask(Ask::Transact(txn)).await? {
                 Answer::Transact(outcome) => Ok(outcome),
                 other => unexpected(&other),
