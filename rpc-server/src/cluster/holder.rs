@@ -141,10 +141,20 @@ impl Holder {
         self.states.iter().try_for_each(|(_, state)| state.open(slot, epoch, content))
     }
 
-    /// A move begins to copy these slots to this node: until it is over it decides.
-    pub(super) fn stage(&self, staged: &[Slot]) {
+    /// A move begins to copy these slots to this node: until it is over it decides. False, and nothing is changed, if one of them is
+    /// served here or is being copied already.
+    pub(super) fn stage(&self, staged: &[Slot]) -> bool {
         let mut slots = self.lock();
-        staged.iter().for_each(|&slot| _ = slots.locals.insert(slot, Local::Staged));
+        let is_free = |slot: &Slot| matches!(slots.locals.get(slot), None | Some(Local::Closed | Local::Kept(_)));
+        if !staged.iter().all(is_free) {
+            return false;
+        }
+        for &slot in staged {
+            // A copy that was given up before may have left something.
+            self.each_state(|state| state.discard(slot));
+            slots.locals.insert(slot, Local::Staged);
+        }
+        true
     }
 
     /// A move to this node did not come about.

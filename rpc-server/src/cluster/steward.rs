@@ -1,7 +1,7 @@
 //! Looks after this node's slots: whenever the records change, does with each slot what they say, and begins the moves that name
 //! this node.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rpc_core::cluster::hand_over::{Answer, Question};
 use rpc_core::cluster::mirror::Mirror as Picture;
 use rpc_core::cluster::moves::{MoveName, Observation, Source};
 use rpc_core::cluster::records::{Phase, bucket_of};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -27,6 +27,9 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// How long a question may wait for its answer: the bounded drain of the slots, and the copying itself.
 const ANSWER: Duration = Duration::from_secs(4);
 
+/// How long a question waits for this node to hear of the move: the target may have heard of it sooner.
+const HEAR: Duration = Duration::from_millis(500);
+
 /// A group and the id of a move in it.
 type Name = (String, String);
 
@@ -35,7 +38,7 @@ type Name = (String, String);
 pub(super) struct Moves {
     // Held for a look-up, an insert or a removal; never across an await.
     giving: Mutex<HashMap<Name, mpsc::Sender<Asked>>>,
-    receiving: Mutex<HashMap<Name, ()>>,
+    begun: Notify,
 }
 
 impl Moves {
@@ -45,17 +48,26 @@ impl Moves {
     /// Why not, as a sentence.
     pub(super) async fn answer(&self, question: Question) -> Result<Answer, String> {
         let name = (question.group.clone(), question.mig.clone());
-        let giving = lock(&self.giving).get(&name).cloned();
-        let giving = giving.ok_or("this node is not the source of that move, or not yet")?;
+        let known = timeout(HEAR, self.source_of(&name)).await;
+        let giving = known.map_err(|_| "this node is not the source of that move, or not yet".to_owned())?;
         let (reply, answer) = oneshot::channel();
         giving.try_send((question, reply)).map_err(|_| "too many questions about one move".to_owned())?;
         let answer = timeout(ANSWER, answer).await.map_err(|_| "the source did not answer in time".to_owned())?;
         answer.unwrap_or_else(|_| Err("the move is over here".to_owned()))
     }
 
-    /// How many moves this node is a side of.
-    pub(super) fn count(&self) -> usize {
-        lock(&self.giving).len() + lock(&self.receiving).len()
+    /// The way to ask the source of a move, once there is one.
+    async fn source_of(&self, name: &Name) -> mpsc::Sender<Asked> {
+        loop {
+            let begun = self.begun.notified();
+            tokio::pin!(begun);
+            // Listening before looking: one that begins in between is heard.
+            begun.as_mut().enable();
+            if let Some(giving) = lock(&self.giving).get(name) {
+                return giving.clone();
+            }
+            begun.await;
+        }
     }
 }
 
@@ -63,12 +75,15 @@ impl Moves {
 pub(super) struct Steward {
     joined: Arc<Joined>,
     moves: Arc<Moves>,
+    /// The moves that were begun here, until the picture shows that they are gone. None is ever begun again: the picture may be older
+    /// than what the move's own transactions told, and a second target would throw away what the first one serves.
+    begun: HashSet<Name>,
     running: JoinSet<()>,
 }
 
 impl Steward {
     pub(super) fn new(joined: Arc<Joined>, moves: Arc<Moves>) -> Self {
-        Self { joined, moves, running: JoinSet::new() }
+        Self { joined, moves, begun: HashSet::new(), running: JoinSet::new() }
     }
 
     /// Looks after the slots for as long as it is polled. Dropping it gives up the moves where they stand.
@@ -97,6 +112,7 @@ impl Steward {
             // The beats will say so too, and end this incarnation; until then nothing is opened.
             return;
         }
+        self.begun.retain(|(group, id)| picture.one_move(group, id).is_some());
         for holder in self.joined.holders.clone() {
             for txn in holder.follow(picture) {
                 match self.joined.coordinator().transact(txn).await {
@@ -133,7 +149,7 @@ impl Steward {
 
     fn give(&mut self, holder: &Arc<Holder>, name: MoveName, picture: &Picture) {
         let key = (name.group.clone(), name.id.clone());
-        if lock(&self.moves.giving).contains_key(&key) {
+        if self.begun.contains(&key) {
             return;
         }
         let seen = Observation::mirrored(&name, picture);
@@ -144,8 +160,10 @@ impl Steward {
             // Not opened yet: a later look finds them open.
             return;
         }
+        self.begun.insert(key.clone());
         let (giving, ask) = Giving::begin(&self.joined, holder, source);
         lock(&self.moves.giving).insert(key.clone(), ask);
+        self.moves.begun.notify_waiters();
         let moves = self.moves.clone();
         self.running.spawn(async move {
             giving.run().await;
@@ -155,17 +173,13 @@ impl Steward {
 
     fn receive(&mut self, holder: &Arc<Holder>, name: MoveName) {
         let key = (name.group.clone(), name.id.clone());
-        if lock(&self.moves.receiving).contains_key(&key) {
+        if self.begun.contains(&key) {
             return;
         }
         let begun = Receiving::begin(&self.joined, holder, name, self.joined.incarnation());
         let Some((receiving, first)) = begun else { return };
-        lock(&self.moves.receiving).insert(key.clone(), ());
-        let moves = self.moves.clone();
-        self.running.spawn(async move {
-            receiving.run(first).await;
-            lock(&moves.receiving).remove(&key);
-        });
+        self.begun.insert(key);
+        self.running.spawn(receiving.run(first));
     }
 }
 

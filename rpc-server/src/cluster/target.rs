@@ -41,8 +41,9 @@ impl Receiving {
         let seen = Observation::mirrored(&name, &pictures.borrow());
         let (target, first) = Target::start(name, me, &seen, joined.clock().now())?;
         let slots: Vec<_> = target.slots().iter().map(|(slot, _)| *slot).collect();
-        holder.discard(&slots);
-        holder.stage(&slots);
+        if !holder.stage(&slots) {
+            return None;
+        }
         Some((Self { joined: joined.clone(), holder: holder.clone(), target, pictures }, first))
     }
 

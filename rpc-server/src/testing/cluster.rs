@@ -181,7 +181,7 @@ impl Cluster {
     pub async fn until(&self, mut is_so: impl FnMut() -> bool) {
         let waited = async {
             while !is_so() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
         if tokio::time::timeout(Duration::from_secs(60), waited).await.is_err() {
