@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rpc_core::coordinator::CoordinatorError;
@@ -30,9 +30,13 @@ impl EtcdProcess {
 
     /// With room for so many bytes.
     pub(crate) async fn start_with(quota: Option<u64>) -> Self {
-        let mut etcd = Self { folder: tempfile::tempdir().unwrap(), ports: free_ports(), quota, child: None };
-        etcd.start_again().await;
-        etcd
+        loop {
+            let mut etcd = Self { folder: tempfile::tempdir().unwrap(), ports: free_ports(), quota, child: None };
+            // Somebody else may have taken a port that was free a moment ago.
+            if etcd.is_up().await {
+                return etcd;
+            }
+        }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -45,6 +49,11 @@ impl EtcdProcess {
 
     /// Starts it at the same ports and on the same data.
     pub(crate) async fn start_again(&mut self) {
+        assert!(self.is_up().await, "etcd ended at its start");
+    }
+
+    /// Starts it and waits until it answers; not if it ends first.
+    async fn is_up(&mut self) -> bool {
         assert!(self.child.is_none());
         let peers = format!("http://127.0.0.1:{}", self.ports.1);
         let mut command = Command::new("etcd");
@@ -70,8 +79,15 @@ impl EtcdProcess {
             .spawn()
             .unwrap_or_else(|error| panic!("{MISSING} ({error})"));
         self.child = Some(child);
-        let is_up = || async { Etcd::connect(&[self.endpoint()], EtcdOptions::cluster("up")).await.ok().map(|_| ()) };
-        wait::until("etcd answers", is_up).await;
+        let endpoint = &[self.endpoint()];
+        let child = &Mutex::new(self.child.as_mut().unwrap());
+        let starts = || async move {
+            if child.lock().unwrap().try_wait().unwrap().is_some() {
+                return Some(false);
+            }
+            Etcd::connect(endpoint, EtcdOptions::cluster("up")).await.ok().map(|_| true)
+        };
+        wait::until("etcd answers", starts).await
     }
 
     /// Kills it.

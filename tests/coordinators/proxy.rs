@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 /// A delay that nothing survives: the connection stays open, and nothing passes.
 const SWALLOW: u64 = u64::MAX;
@@ -58,15 +60,27 @@ async fn accept(listener: TcpListener, port: u16, delay: Arc<AtomicU64>) {
     }
 }
 
+/// Bytes on their way, each with the moment at which they arrive.
+const ON_THE_WAY: usize = 1024;
+
 async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Arc<AtomicU64>) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        match delay.load(Ordering::Relaxed) {
-            0 => (),
-            SWALLOW => continue,
-            millis => tokio::time::sleep(Duration::from_millis(millis)).await,
+    let (send, mut arriving) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THE_WAY);
+    tokio::spawn(async move {
+        while let Some((at, bytes)) = arriving.recv().await {
+            sleep_until(at).await;
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
         }
-        if to.write_all(&buffer[..count]).await.is_err() {
+    });
+    let mut buffer = vec![0; 64 << 10];
+    let mut is_dead = false;
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let delay = delay.load(Ordering::Relaxed);
+        // A stream of which something was lost does not go on later.
+        is_dead |= delay == SWALLOW;
+        let bytes = buffer[..count].to_vec();
+        if !is_dead && send.send((Instant::now() + Duration::from_millis(delay), bytes)).await.is_err() {
             return;
         }
     }

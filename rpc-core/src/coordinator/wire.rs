@@ -119,6 +119,32 @@ mod tests {
     }
 
     #[test]
+    fn the_words_are_those_of_the_protocol() {
+        let asks = [
+            (r#"{"range":"node/"}"#, Ask::Range("node/".into())),
+            (r#"{"grant":5000}"#, Ask::Grant(5000)),
+            (r#"{"keep_alive":9}"#, Ask::KeepAlive(9)),
+        ];
+        for (text, ask) in asks {
+            assert_eq!(serde_json::to_string(&ask).expect("written"), text);
+        }
+        let txn = r#"{"transact":{"compares":[{"present":"a"},{"unchanged":["b",5]}],"ops":[{"put":{"key":"a","value":"v","lease":null}},{"delete":"b"}],"reads":["c"]}}"#;
+        let ask: Ask = serde_json::from_str(txn).expect("read");
+        assert_eq!(serde_json::to_string(&ask).expect("written"), txn);
+        for (text, answer) in [
+            (r#""keep_alive""#, Answer::KeepAlive),
+            (r#"{"error":"lease_gone"}"#, Answer::Error(CoordinatorError::LeaseGone)),
+            (r#"{"error":{"compacted":{"oldest":6}}}"#, Answer::Error(CoordinatorError::Compacted { oldest: 6 })),
+        ] {
+            assert_eq!(serde_json::to_string(&answer).expect("written"), text);
+        }
+        let told = r#"{"changes":{"revision":9,"events":[{"deleted":{"key":"k","revision":9}}]}}"#;
+        assert!(
+            matches!(serde_json::from_str(told).expect("read"), Told::Changes(changes) if changes.events.len() == 1)
+        );
+    }
+
+    #[test]
     fn errors_keep_what_they_are() {
         for error in [
             CoordinatorError::Compacted { oldest: 7 },
