@@ -169,11 +169,13 @@ mod tests {
     fn more_nodes_than_letters_still_have_a_picture() {
         let mut view = live_view();
         let group = view.groups.get_mut("default").expect("there");
-        group.nodes = (0..40).map(|n| rpc_core::node::NodeInfo {
-            id: format!("n{n}").into(),
-            address: format!("h:{}", 7000 + n),
-            weight: 1,
-        }).collect();
+        group.nodes = (0..40)
+            .map(|n| rpc_core::node::NodeInfo {
+                id: format!("n{n}").into(),
+                address: format!("h:{}", 7000 + n),
+                weight: 1,
+            })
+            .collect();
         group.slots.iter_mut().for_each(|run| run.node += 30);
         for paint in [Paint::NONE, Paint::FULL] {
             assert!(drawn(&view, paint).contains(&NO_LETTER.to_string().repeat(COLUMNS)));

@@ -179,12 +179,15 @@ fn why_state(held: Held, moves: &[&MoveView]) -> String {
         (None, _) => "no node owns the slot; calls are refused, not executed".to_owned(),
         (Some(_), State::Stable) => "its owner serves it".to_owned(),
         (Some(_), State::Recovering) => {
-            "its last owner is gone, and this one loads what is left; calls wait, then are refused, not executed".to_owned()
+            "its last owner is gone, and this one loads what is left; calls wait, then are refused, not executed"
+                .to_owned()
         }
         (Some(_), State::Moving) => {
             let told: Vec<String> = moves.iter().map(|planned| live::told(planned)).collect();
             let which = if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) };
-            format!("its owner serves it and hands it over{which}; calls go on, and wait for a moment when it changes hands")
+            format!(
+                "its owner serves it and hands it over{which}; calls go on, and wait for a moment when it changes hands"
+            )
         }
     }
 }
@@ -192,9 +195,10 @@ fn why_state(held: Held, moves: &[&MoveView]) -> String {
 fn distance<'a>(node: &'a NodeInfo, owner: Option<&NodeInfo>, view: &ClusterView) -> Distance<'a> {
     let (call, why) = match owner {
         None => ("nowhere", "no node owns the slot: refused, not executed".to_owned()),
-        Some(owner) if owner.id == node.id && is_without_authority(node, view) => {
-            ("near", "it owns the slot, but has no authority now: calls wait, then are refused, not executed".to_owned())
-        }
+        Some(owner) if owner.id == node.id && is_without_authority(node, view) => (
+            "near",
+            "it owns the slot, but has no authority now: calls wait, then are refused, not executed".to_owned(),
+        ),
         Some(owner) if owner.id == node.id => ("near", "it owns the slot: a plain method call".to_owned()),
         Some(owner) => ("far", format!("one network call to {}", owner.address)),
     };

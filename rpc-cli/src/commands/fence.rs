@@ -65,7 +65,9 @@ fn loss(view: &ClusterView, node: &NodeId) -> String {
     let owned = view.groups.iter().map(|(name, group)| (name, group.slots_of(node))).filter(|(_, slots)| *slots > 0);
     let owned: Vec<String> = owned.map(|(name, slots)| format!("{slots} slots of {name}")).collect();
     bounded(if owned.is_empty() {
-        format!("{node} owns no slot: nothing is lost but the calls that it runs now, which may or may not have been executed")
+        format!(
+            "{node} owns no slot: nothing is lost but the calls that it runs now, which may or may not have been executed"
+        )
     } else {
         format!(
             "{node} owns {}: others take them over, what it holds in memory only is lost, and calls that it runs now may or \
