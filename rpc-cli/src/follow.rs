@@ -58,14 +58,13 @@ pub(crate) struct Progress {
 
 impl Goal {
     /// The arrival of what `plan` moves. `before` is the view from before it was asked for.
-    ///
-    /// # Errors
-    /// [`Failure::Usage`] if the plan names nodes that the view does not know.
-    pub(crate) fn arrival(before: &ClusterView, group: &str, plan: &Plan) -> Result<Self, Failure> {
+    pub(crate) fn arrival(before: &ClusterView, group: &str, plan: &Plan) -> Self {
+        // A node that joined after that view is called by its id, and owned nothing.
+        let named = |name: &str| live::node_named(before, name).unwrap_or_else(|_| name.into());
         let mut net: BTreeMap<NodeId, i64> = BTreeMap::new();
         let mut pairs = HashSet::new();
         for planned in &plan.moves {
-            let (from, to) = (live::node_named(before, &planned.from)?, live::node_named(before, &planned.to)?);
+            let (from, to) = (named(&planned.from), named(&planned.to));
             *net.entry(from.clone()).or_default() -= i64::from(planned.slots);
             *net.entry(to.clone()).or_default() += i64::from(planned.slots);
             pairs.insert((from, to));
@@ -76,7 +75,7 @@ impl Goal {
             let before = owned(&node);
             Some((node, (before, gain(net)?)))
         });
-        Ok(Self::Arrival { group: group.to_owned(), gains: gains.collect(), pairs })
+        Self::Arrival { group: group.to_owned(), gains: gains.collect(), pairs }
     }
 
     /// The departure of everything from `node`.
@@ -194,7 +193,7 @@ async fn reached(node: &Node, goal: &Goal, display: &mut Display<'_, '_>) -> Res
 /// Ready at Ctrl-C; never if the operating system does not tell of it.
 pub(crate) async fn interrupted() {
     if ctrl_c().await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
 
@@ -234,7 +233,7 @@ mod tests {
     fn slots_have_arrived_when_the_counts_and_the_moves_say_so() {
         let mut view = live_view();
         let plan = Plan { moves: vec![planned("n1", "h:7003", 100)], message: String::new() };
-        let goal = Goal::arrival(&view, "default", &plan).expect("known");
+        let goal = Goal::arrival(&view, "default", &plan);
         assert_eq!(goal.progress(&view), Progress { arrived: 0, total: 100, phases: BTreeMap::new() });
         give(&mut view, 60);
         view.live.as_mut().expect("live").moves = vec![under_way("n1", "n3", "copy"), under_way("n2", "n3", "copy")];
@@ -251,7 +250,7 @@ mod tests {
     fn a_chain_of_moves_counts_each_slot_once() {
         let view = live_view();
         let plan = Plan { moves: vec![planned("n1", "n2", 10), planned("n2", "n3", 10)], message: String::new() };
-        let Goal::Arrival { gains, .. } = Goal::arrival(&view, "default", &plan).expect("known") else { panic!() };
+        let Goal::Arrival { gains, .. } = Goal::arrival(&view, "default", &plan) else { panic!() };
         assert_eq!(gains.keys().map(NodeId::as_str).collect::<Vec<_>>(), ["n3"]);
     }
 

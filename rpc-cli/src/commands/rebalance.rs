@@ -47,7 +47,7 @@ impl Rebalance {
         plan::announce(screen, &plan)?;
         let mut done = None;
         if !(dry_run || self.no_wait || plan.moves.is_empty()) {
-            let goal = Goal::arrival(&before, &self.group, &plan)?;
+            let goal = Goal::arrival(&before, &self.group, &plan);
             done = Some(follow(&node, &goal, options.follow_time(), screen).await?);
         }
         Ok(plan::conclude(screen, &plan, dry_run, done)?)
