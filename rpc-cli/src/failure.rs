@@ -18,18 +18,20 @@ use crate::terminal::Paint;
 pub(crate) enum Exit {
     /// Done.
     Done = 0,
-    /// The provider answered with its own error.
+    /// The provider answered with its own error, or a program that was started failed.
     Failed = 1,
     /// The command line is wrong; clap exits with the same.
     Usage = 2,
     /// No node could be reached.
     Unreachable = 3,
-    /// The call was refused and not executed.
+    /// It was refused and not executed.
     Refused = 4,
-    /// The call failed and may have been executed.
+    /// It failed and may have been executed, or it is not finished.
     Maybe = 5,
     /// Standard input or output failed; the `EX_IOERR` of sysexits.h.
     Io = 74,
+    /// Ctrl-C ended the wait: what a shell reports for a death by SIGINT.
+    Interrupted = 130,
     /// The reader of our output is gone: what a shell reports for a death by SIGPIPE.
     ClosedPipe = 141,
 }
@@ -51,6 +53,14 @@ pub(crate) enum Failure {
     ClosedPipe,
     /// Nothing that is a node answered; nothing was asked of it.
     Unreachable(RpcError),
+    /// The cluster says no, or cannot; nothing was done.
+    Refused(String),
+    /// What was asked for is not done yet, or not all of it.
+    Unfinished(String),
+    /// The user does not wait for the end of it.
+    Interrupted(String),
+    /// A program that `wherever up` started failed.
+    Program(String),
     /// The provider's own error.
     Provider {
         /// Its text.
@@ -90,23 +100,35 @@ impl Failure {
             Self::Io(_) => Exit::Io,
             Self::ClosedPipe => Exit::ClosedPipe,
             Self::Unreachable(_) => Exit::Unreachable,
+            Self::Refused(_) => Exit::Refused,
+            Self::Unfinished(_) => Exit::Maybe,
+            Self::Interrupted(_) => Exit::Interrupted,
+            Self::Program(_) => Exit::Failed,
             Self::Provider { .. } => Exit::Failed,
             Self::Call { error, .. } if error.executed() == Executed::No => Exit::Refused,
             Self::Call { .. } => Exit::Maybe,
         }
     }
 
-    /// For people: a sentence, and what the provider says about it.
-    pub(crate) fn write_text(&self, out: &mut dyn Write, paint: Paint) -> io::Result<()> {
-        let sentence = match self {
-            Self::ClosedPipe => return Ok(()),
-            Self::Usage(message) | Self::Io(message) => message.clone(),
+    /// What happened, harmless on a terminal; nothing if nobody is there to read it.
+    pub(crate) fn sentence(&self) -> String {
+        bounded(match self {
+            Self::ClosedPipe => String::new(),
+            Self::Usage(message) | Self::Io(message) | Self::Refused(message) => message.clone(),
+            Self::Unfinished(message) | Self::Interrupted(message) | Self::Program(message) => message.clone(),
             Self::Provider { message, .. } => format!("the provider answered: {message}"),
             // A node's name is from outside too.
             Self::Unreachable(error) => error.message().to_owned(),
             Self::Call { error, .. } => error.to_string(),
-        };
-        writeln!(out, "{} {}", paint.red("error:"), bounded(sentence))?;
+        })
+    }
+
+    /// For people: a sentence, and what the provider says about it.
+    pub(crate) fn write_text(&self, out: &mut dyn Write, paint: Paint) -> io::Result<()> {
+        if matches!(self, Self::ClosedPipe) {
+            return Ok(());
+        }
+        writeln!(out, "{} {}", paint.red("error:"), self.sentence())?;
         if let Self::Provider { data: Some(data), .. } = self {
             json::write_pretty(out, data.get())?;
             writeln!(out)?;
@@ -172,7 +194,10 @@ impl<'a> From<&'a Failure> for Report<'a> {
             data: None,
         };
         match failure {
-            Failure::Usage(message) | Failure::Io(message) => plain(Executed::No, message),
+            Failure::Usage(message) | Failure::Io(message) | Failure::Refused(message) => plain(Executed::No, message),
+            Failure::Unfinished(message) | Failure::Interrupted(message) | Failure::Program(message) => {
+                plain(Executed::Maybe, message)
+            }
             Failure::ClosedPipe => plain(Executed::No, "the reader of the output went away"),
             Failure::Provider { message, data } => {
                 Self { code: Some(1), data: data.as_deref(), ..plain(Executed::Yes, message) }

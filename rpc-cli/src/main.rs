@@ -5,8 +5,10 @@
 //! - `options`: the command line as data
 //! - `commands`: one file per command
 //! - `node`, `reply`: the conversation with a node
+//! - `live`, `map`: what a cluster's view says about nodes and about slots
+//! - `plan`, `follow`: what an operator's request came to, and the way there
 //! - `failure`: what went wrong, and the exit status for it
-//! - `json`, `terminal`: what scripts and people see
+//! - `json`, `terminal`, `picture`, `progress`: what scripts and people see
 
 mod options;
 
@@ -15,8 +17,16 @@ mod commands;
 mod node;
 mod reply;
 
+mod live;
+mod map;
+
+mod follow;
+mod plan;
+
 mod failure;
 mod json;
+mod picture;
+mod progress;
 mod terminal;
 
 use std::io::{self, BufWriter, IsTerminal, Write};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use rpc_core::cluster::request::{Plan, Refusal, Request};
 use rpc_core::cluster::view::ClusterView;
 use rpc_core::codec::envelope::write_request;
 use rpc_core::error::bounded;
@@ -40,7 +41,7 @@ impl Node {
     pub(crate) fn named(options: &Options) -> Result<Self, Failure> {
         let base = base_url(options.node.as_deref().unwrap_or_default()).map_err(Failure::Usage)?;
         // Half of the time at most, so that a node that cannot be reached is told from one that does not answer.
-        let connect_timeout = limits::CONNECT_TIMEOUT.min(options.timeout / 2);
+        let connect_timeout = limits::CONNECT_TIMEOUT.min(options.answer_time() / 2);
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -50,7 +51,12 @@ impl Node {
             .connect_timeout(connect_timeout)
             .build()
             .map_err(|error| Failure::Io(format!("the HTTP client cannot be set up: {error}")))?;
-        Ok(Self { client, base, timeout: options.timeout })
+        Ok(Self { client, base, timeout: options.answer_time() })
+    }
+
+    /// The same node, with at most this long for each answer.
+    pub(crate) fn asked_for(self, longest: Duration) -> Self {
+        Self { timeout: self.timeout.min(longest), ..self }
     }
 
     /// The cluster as this node knows it, checked.
@@ -72,6 +78,38 @@ impl Node {
             serde_json::from_slice(&body).map_err(|error| no_node(format!("its map cannot be read: {error}")))?;
         view.check().map_err(no_node)?;
         Ok(view)
+    }
+
+    /// What the cluster will do, or would, at an operator's request.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] when the cluster says no or has no such requests, [`Failure::Unreachable`] when nothing was sent,
+    /// [`Failure::Call`] when nobody knows whether it was heard.
+    pub(crate) async fn operate(&self, request: &Request) -> Result<Plan, Failure> {
+        let body = serde_json::to_vec(request).map_err(|error| Failure::Usage(error.to_string()))?;
+        let request =
+            self.client.post(self.url("/wherever/operate")).header(CONTENT_TYPE, "application/json").body(body);
+        let (status, body) = match self.in_time(self.exchange(request)).await {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == Kind::Unavailable => return Err(Failure::Unreachable(error)),
+            Err(error) => return Err(Failure::unanswered(error)),
+        };
+        let unreadable = |error: serde_json::Error| {
+            let message = format!("the answer of {} cannot be read: {error}", self.base);
+            Failure::unanswered(RpcError::new(Kind::Protocol, message).with_executed(Executed::Maybe))
+        };
+        match status {
+            StatusCode::OK => serde_json::from_slice(&body).map_err(unreadable),
+            StatusCode::CONFLICT => {
+                let refusal: Refusal = serde_json::from_slice(&body).map_err(unreadable)?;
+                Err(Failure::Refused(refusal.error))
+            }
+            StatusCode::NOT_FOUND => Err(Failure::Refused(format!(
+                "{} takes no such requests: its cluster is a fixed one, or its program is older than this",
+                self.base
+            ))),
+            status => Err(reply::unlike_a_reply(status)),
+        }
     }
 
     /// The result of `method` called with `params`: the JSON text of an object or array, or nothing.
@@ -111,9 +149,9 @@ impl Node {
 
     async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), RpcError> {
         let response = request.send().await.map_err(|error| self.unsent_or_lost(&error))?;
-        // Only a 200 carries something to read.
+        // Only an answer and a refusal carry something to read.
         match response.status() {
-            StatusCode::OK => Ok((StatusCode::OK, self.body(response).await?)),
+            status @ (StatusCode::OK | StatusCode::CONFLICT) => Ok((status, self.body(response).await?)),
             status => Ok((status, Vec::new())),
         }
     }

@@ -6,8 +6,17 @@ use clap::{Arg, Args, Command, CommandFactory, Parser};
 
 use crate::commands;
 
-/// Wait for a node unless told otherwise: the default deadline of a call.
-const DEFAULT_TIMEOUT: &str = "10s";
+/// Longest wait for one answer unless told otherwise: the default deadline of a call.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// Longest wait for slots to arrive unless told otherwise: gigabytes of state take minutes to copy.
+const FOLLOW_TIME: Duration = Duration::from_secs(600);
+
+/// Longest wait for programs to start unless told otherwise; most of it is for machines that are busy compiling.
+const START_TIME: Duration = Duration::from_secs(60);
+
+/// How long a node that is watched may be away unless told otherwise: longer than a restart takes.
+const ABSENCE: Duration = Duration::from_secs(30);
 
 /// Longest wait that can be asked for: a shell command that takes more than an hour is a mistake in the unit.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -16,12 +25,13 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 pub(crate) const EXIT_STATUSES: &str = "\
 Exit status:
     0  done
-    1  the provider answered with its own error
+    1  the provider answered with its own error; a program of `wherever up` failed
     2  the command line is wrong
     3  no node could be reached there
-    4  not executed: the call was refused, or reached no provider
-    5  the call failed and may have been executed
+    4  not executed: it was refused, or reached no provider
+    5  it failed and may have been executed, or it is not finished yet
    74  standard input or output failed
+  130  Ctrl-C ended the wait, not what was waited for
   141  the reader of the output went away";
 
 const EXAMPLES: &str = "\
@@ -29,6 +39,7 @@ Examples:
   wherever slot user:42
   wherever services --node http://127.0.0.1:7001
   wherever call UrlStore.get '{\"code\":\"rust\"}' --node http://127.0.0.1:7001
+  wherever up --nodes 3 --port 7000 -- ./app
   WHEREVER_NODE=http://127.0.0.1:7001 wherever explain '{user:42}.cart' --json";
 
 /// Where keys live, what a cluster provides, and calls to it from a shell.
@@ -50,9 +61,36 @@ pub(crate) struct Options {
     /// Print one JSON value, on the last line of standard output; errors too
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Longest wait for the answer: seconds, or a number with ms, s or m
-    #[arg(long, value_name = "TIME", default_value = DEFAULT_TIMEOUT, value_parser = parse_timeout, global = true)]
-    pub(crate) timeout: Duration,
+    /// Longest wait: seconds, or a number with ms, s or m [default: 10s for an answer, 10m for slots to arrive]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, global = true)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Options {
+    /// Longest wait for one answer.
+    pub(crate) fn answer_time(&self) -> Duration {
+        self.timeout.unwrap_or(ANSWER_TIME)
+    }
+
+    /// Longest wait for one answer among many: never longer than a single one is waited for.
+    pub(crate) fn question_time(&self) -> Duration {
+        self.answer_time().min(ANSWER_TIME)
+    }
+
+    /// Longest wait until the cluster has done what it was asked for.
+    pub(crate) fn follow_time(&self) -> Duration {
+        self.timeout.unwrap_or(FOLLOW_TIME)
+    }
+
+    /// Longest wait until programs that were started answer.
+    pub(crate) fn start_time(&self) -> Duration {
+        self.timeout.unwrap_or(START_TIME)
+    }
+
+    /// How long a node that is watched may be away.
+    pub(crate) fn absence(&self) -> Duration {
+        self.timeout.unwrap_or(ABSENCE)
+    }
 }
 
 /// The command line as clap reads it.
@@ -60,12 +98,14 @@ pub(crate) fn command() -> Command {
     let mut command = CommandLine::command();
     // Every command has taken over the options of all once this is done, so that one can hide some.
     command.build();
-    let needless = |arg: &Arg| NEEDLESS.contains(&arg.get_id().as_str());
-    command.mut_subcommand("slot", |slot| slot.mut_args(|arg| if needless(&arg) { arg.hide(true) } else { arg }))
+    NEEDLESS.iter().fold(command, |command, (name, options)| {
+        let needless = |arg: &Arg| options.contains(&arg.get_id().as_str());
+        command.mut_subcommand(name, |own| own.mut_args(|arg| if needless(&arg) { arg.hide(true) } else { arg }))
+    })
 }
 
 /// Options that mean nothing to a command that needs no node.
-const NEEDLESS: &[&str] = &["node", "timeout"];
+const NEEDLESS: &[(&str, &[&str])] = &[("slot", &["node", "timeout"]), ("up", &["node"])];
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

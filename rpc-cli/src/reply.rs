@@ -54,7 +54,7 @@ pub(crate) fn unlike_a_reply(status: StatusCode) -> Failure {
         404 | 405 | 415 => (Kind::Protocol, Executed::No),
         _ => (Kind::Protocol, Executed::Maybe),
     };
-    let message = format!("the answer was HTTP {status} instead of a JSON-RPC reply");
+    let message = format!("the answer was HTTP {status} instead of a reply");
     Failure::unanswered(RpcError::new(kind, message).with_executed(executed))
 }
 

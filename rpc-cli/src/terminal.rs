@@ -11,15 +11,19 @@ use rpc_core::node::NodeId;
 /// Longest text in a table's cell on a terminal, in characters: two of them and some short ones fit a wide terminal.
 const CELL: usize = 60;
 
+/// Colours of the 256 that are told apart on dark and on light, neighbours most of all.
+pub(crate) const COLOURS: [u8; 12] = [33, 208, 35, 170, 178, 37, 203, 99, 106, 131, 67, 245];
+
 /// Where a command writes, and for whom.
 pub(crate) struct Screen<'a> {
     /// Standard output, or a test's buffer.
     pub(crate) out: &'a mut dyn Write,
     /// Whether a script reads it.
     pub(crate) json: bool,
-    paint: Paint,
+    /// Its colours.
+    pub(crate) paint: Paint,
     /// Whether it has a width: what goes to a pipe or a file is not cut.
-    narrow: bool,
+    pub(crate) narrow: bool,
 }
 
 impl<'a> Screen<'a> {
@@ -43,22 +47,64 @@ impl<'a> Screen<'a> {
         header: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
     ) -> io::Result<()> {
+        for (number, line) in self.lines(header, rows).into_iter().enumerate() {
+            if number == 0 { writeln!(self.out, "{}", self.paint.bold(&line))? } else { writeln!(self.out, "{line}")? }
+        }
+        Ok(())
+    }
+
+    /// The lines of such a table, plain, for what stands beside them.
+    pub(crate) fn lines<const N: usize>(
+        &self,
+        header: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> Vec<String> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header);
         let narrow = self.narrow;
         let shown = |cell| if narrow { cut(&bounded(cell)) } else { bounded(cell) };
         table.add_rows(rows.into_iter().map(|row| row.map(shown)));
-        for (number, line) in table.lines().enumerate() {
-            let line = line.trim_end();
-            let line = line.strip_prefix(' ').unwrap_or(line);
-            if number == 0 { writeln!(self.out, "{}", self.paint.bold(line))? } else { writeln!(self.out, "{line}")? }
-        }
-        Ok(())
+        let bare = |line: String| line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end()).to_owned();
+        table.lines().map(bare).collect()
     }
 
     /// The line that says whose knowledge all the others are.
     pub(crate) fn seen_by(&mut self, node: &NodeId) -> io::Result<()> {
         writeln!(self.out, "\nas {} sees it; nothing else was contacted", bounded(node.to_string()))
+    }
+}
+
+/// The whole of a terminal, drawn anew in place.
+pub(crate) struct Canvas(());
+
+impl Canvas {
+    /// The terminal, if standard output is one that can move its cursor and people read it.
+    pub(crate) fn on(screen: &Screen<'_>) -> Option<Self> {
+        let is_able = env::var_os("TERM").is_some_and(|term| term != "dumb");
+        (screen.narrow && !screen.json && is_able).then_some(Self(()))
+    }
+
+    /// Replaces what is on the terminal by `text`, as much of it as there is room for, without a flicker.
+    pub(crate) fn redraw(&self, screen: &mut Screen<'_>, text: &str) -> io::Result<()> {
+        let rows = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_row));
+        // A terminal that does not know its size takes everything.
+        let room = if rows == 0 { usize::MAX } else { rows.saturating_sub(1) };
+        let is_cut = text.lines().count() > room;
+        // Long lines are cut by the terminal, not continued on the next row; each line is cleared after its end.
+        screen.out.write_all(b"\x1b[?7l\x1b[H")?;
+        for line in text.lines().take(if is_cut { room.saturating_sub(1) } else { room }) {
+            write!(screen.out, "{line}\x1b[K\r\n")?;
+        }
+        if is_cut {
+            screen.out.write_all("… the terminal has no room for the rest\x1b[K\r\n".as_bytes())?;
+        }
+        screen.out.write_all(b"\x1b[J")
+    }
+
+    /// Leaves the terminal as it was, below what was drawn last.
+    pub(crate) fn leave(self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.out.write_all(b"\x1b[?7h")?;
+        screen.out.flush()
     }
 }
 
@@ -101,6 +147,21 @@ impl Paint {
         self.with("1", text)
     }
 
+    /// Text of no importance.
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    /// Text in one of [`COLOURS`], which repeat.
+    pub(crate) fn coloured(self, number: usize, text: &str) -> String {
+        self.with(&format!("38;5;{}", COLOURS[number % COLOURS.len()]), text)
+    }
+
+    /// Whether there are colours at all.
+    pub(crate) fn is_on(self) -> bool {
+        self.0
+    }
+
     /// Text that alarms.
     pub(crate) fn red(self, text: &str) -> String {
         self.with("1;31", text)
@@ -114,6 +175,7 @@ impl Paint {
 #[cfg(test)]
 impl Paint {
     pub(crate) const NONE: Self = Self(false);
+    pub(crate) const FULL: Self = Self(true);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use rpc_core::cluster::view::{ClusterView, GroupView};
+use rpc_core::cluster::view::{ClusterView, LiveView, MoveView};
 use rpc_core::error::bounded;
 use rpc_core::node::{NodeId, NodeInfo};
 use rpc_core::slot::{Slot, hash_tag};
@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::json;
+use crate::live;
+use crate::map::{Held, SlotMap, State};
 use crate::node::Node;
 use crate::options::Options;
 use crate::terminal::{Screen, shown};
@@ -65,8 +67,16 @@ struct Explanation<'a> {
     group: &'a str,
     owner: Option<Owner<'a>>,
     epoch: Option<u64>,
+    state: State,
+    state_why: String,
+    /// The moves of the group that take slots from the owner, if the slot is moving: it is in one of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moves: Vec<&'a MoveView>,
     /// The node that was asked: the others may know better.
     asked: &'a NodeId,
+    /// Its right to execute; absent in a fixed cluster, where it never ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<String>,
     nodes: Vec<Distance<'a>>,
     /// What people see in place of text or hexadecimal.
     #[serde(skip)]
@@ -91,10 +101,13 @@ struct Distance<'a> {
 
 impl<'a> Explanation<'a> {
     fn new(key: &'a [u8], group_name: &'a str, view: &'a ClusterView) -> Result<Self, Failure> {
-        let group = view.groups.get(group_name).ok_or_else(|| no_group(group_name, view))?;
+        let map = SlotMap::of(view, group_name)?;
         let hashed = hash_tag(key);
         let slot = Slot::of_bytes(hashed);
-        let owner = owner_of(group, slot);
+        let held = map.at(slot);
+        let owner = held.owner.map(|(node, epoch)| (&map.nodes[node], epoch));
+        let moves = moves_of(view, group_name, held, owner.map(|(owner, _)| owner));
+        let authority = view.live.as_ref().map(live::authority);
         let (key_text, key_hex) = json::text_or_hex(key);
         let (hashed_text, hashed_hex) = json::text_or_hex(hashed);
         Ok(Self {
@@ -107,8 +120,12 @@ impl<'a> Explanation<'a> {
             group: group_name,
             owner: owner.map(|(node, _)| Owner { id: &node.id, address: &node.address }),
             epoch: owner.map(|(_, epoch)| epoch),
+            state: held.state,
+            state_why: why_state(held, &moves),
+            moves,
             asked: &view.node,
-            nodes: group.nodes.iter().map(|node| distance(node, owner.map(|(owner, _)| owner))).collect(),
+            authority,
+            nodes: map.nodes.iter().map(|node| distance(node, owner.map(|(owner, _)| owner), view)).collect(),
             bytes: (key, hashed),
         })
     }
@@ -127,6 +144,10 @@ impl<'a> Explanation<'a> {
         screen.field("owner", &bounded(owner))?;
         if let Some(epoch) = self.epoch {
             screen.field("epoch", &epoch.to_string())?;
+        }
+        screen.field("state", &bounded(format!("{}: {}", self.state.name(), self.state_why)))?;
+        if let Some(authority) = self.authority {
+            screen.field("asked", &bounded(format!("{}, whose authority is {authority}", self.asked)))?;
         }
         writeln!(screen.out)?;
         let rows = self.nodes.into_iter().map(|node| [node.id.to_string(), node.call.to_owned(), node.why]);
@@ -147,23 +168,47 @@ fn why_hashed(key: &[u8]) -> &'static str {
     }
 }
 
-fn owner_of(group: &GroupView, slot: Slot) -> Option<(&NodeInfo, u64)> {
-    let run = group.slots.iter().find(|run| run.first <= slot && slot <= run.last)?;
-    Some((group.nodes.get(run.node)?, run.epoch))
+/// The moves of which one may have the slot: a view tells how many slots a move has, not which.
+fn moves_of<'a>(view: &'a ClusterView, group: &str, held: Held, owner: Option<&NodeInfo>) -> Vec<&'a MoveView> {
+    let moves = view.live.iter().flat_map(|live| &live.moves).filter(|_| held.state == State::Moving);
+    moves.filter(|m| m.group == group && owner.is_some_and(|owner| owner.id == m.from || owner.id == m.to)).collect()
 }
 
-fn distance<'a>(node: &'a NodeInfo, owner: Option<&NodeInfo>) -> Distance<'a> {
+fn why_state(held: Held, moves: &[&MoveView]) -> String {
+    match (held.owner, held.state) {
+        (None, _) => "no node owns the slot; calls are refused, not executed".to_owned(),
+        (Some(_), State::Stable) => "its owner serves it".to_owned(),
+        (Some(_), State::Recovering) => {
+            "its last owner is gone, and this one loads what is left; calls wait, then are refused, not executed"
+                .to_owned()
+        }
+        (Some(_), State::Moving) => {
+            let told: Vec<String> = moves.iter().map(|planned| live::told(planned)).collect();
+            let which = if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) };
+            format!(
+                "its owner serves it and hands it over{which}; calls go on, and wait for a moment when it changes hands"
+            )
+        }
+    }
+}
+
+fn distance<'a>(node: &'a NodeInfo, owner: Option<&NodeInfo>, view: &ClusterView) -> Distance<'a> {
     let (call, why) = match owner {
         None => ("nowhere", "no node owns the slot: refused, not executed".to_owned()),
+        Some(owner) if owner.id == node.id && is_without_authority(node, view) => (
+            "near",
+            "it owns the slot, but has no authority now: calls wait, then are refused, not executed".to_owned(),
+        ),
         Some(owner) if owner.id == node.id => ("near", "it owns the slot: a plain method call".to_owned()),
         Some(owner) => ("far", format!("one network call to {}", owner.address)),
     };
     Distance { id: &node.id, address: &node.address, call, why }
 }
 
-fn no_group(name: &str, view: &ClusterView) -> Failure {
-    let known: Vec<&str> = view.groups.keys().map(String::as_str).collect();
-    Failure::Usage(format!("the cluster has no group {name}; it has: {}", known.join(", ")))
+/// Whether the node may not execute, as far as the view tells: it tells of the answering node only.
+fn is_without_authority(node: &NodeInfo, view: &ClusterView) -> bool {
+    let lacks = |live: &LiveView| live.authority != "held";
+    node.id == view.node && view.live.as_ref().is_some_and(lacks)
 }
 
 #[cfg(test)]
@@ -171,10 +216,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use rpc_core::cluster::fixed::FixedNodes;
-    use rpc_core::cluster::view::{CountsView, VIEW_FORMAT};
+    use rpc_core::cluster::view::{CountsView, UnsettledView, VIEW_FORMAT};
 
     use super::*;
     use crate::failure::Exit;
+    use crate::live::tests::live_view;
     use crate::terminal::Paint;
 
     fn view() -> ClusterView {
@@ -214,6 +260,40 @@ mod tests {
         let mut out = Vec::new();
         found.show(&mut Screen::new(&mut out, false, Paint::NONE)).expect("writes to memory");
         assert!(String::from_utf8(out).expect("text").contains("owner   nobody\n"));
+    }
+
+    #[test]
+    fn a_moving_slot_says_where_it_goes() {
+        let mut view = live_view();
+        let slot = Slot::of_text(b"foo");
+        let live = view.live.as_mut().expect("live");
+        let run = UnsettledView { group: "default".to_owned(), first: slot, last: slot, state: "moving".to_owned() };
+        live.unsettled = vec![run];
+        let planned = |from: &str, to: &str| MoveView {
+            id: "7".to_owned(),
+            group: "default".to_owned(),
+            from: from.into(),
+            to: to.into(),
+            slots: 1,
+            phase: "copy".to_owned(),
+        };
+        live.moves = vec![planned("n1", "n2"), planned("n3", "n1")];
+        let found = Explanation::new(b"foo", "default", &view).expect("explained");
+        assert_eq!((found.owner.expect("owned").id.as_str(), found.state, found.moves.len()), ("n3", State::Moving, 1));
+        assert!(found.state_why.contains("1 slots of default from n3 to n1: copy"), "{}", found.state_why);
+        let stable = Explanation::new(b"bar", "default", &view).expect("explained");
+        assert_eq!((stable.state, stable.moves.len()), (State::Stable, 0));
+        assert_eq!(stable.authority.as_deref(), Some("held, for another 3.1 s"));
+    }
+
+    #[test]
+    fn an_owner_without_authority_is_said_to_refuse() {
+        let mut view = live_view();
+        view.node = "n3".into();
+        view.live.as_mut().expect("live").authority = "lapsed".to_owned();
+        let found = Explanation::new(b"foo", "default", &view).expect("explained");
+        let why: Vec<_> = found.nodes.iter().filter(|node| node.why.contains("no authority now")).collect();
+        assert!(matches!(&*why, [node] if node.id.as_str() == "n3"));
     }
 
     #[test]

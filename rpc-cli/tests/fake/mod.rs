@@ -1,5 +1,7 @@
 //! A node that answers what a test tells it to, right or wrong.
 
+#![allow(dead_code, reason = "each file of tests uses its own part")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -20,6 +22,8 @@ pub(crate) enum Answer {
     Silence,
     /// HTTP 200 with a body that does not end.
     Endless,
+    /// To a GET the next of these bodies, the last one again and again; to a POST this status line and body.
+    Cluster(Vec<String>, &'static str, String),
 }
 
 /// A running fake; its thread ends with the test's process.
@@ -74,13 +78,16 @@ impl FakeNode {
 fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let request = read_request(&stream)?;
-    seen.lock().expect("no panic").push(request);
+    let is_get = request.starts_with("GET ");
+    let gets = {
+        let mut seen = seen.lock().expect("no panic");
+        seen.push(request);
+        seen.iter().filter(|request| request.starts_with("GET ")).count()
+    };
     match answer {
-        Answer::Json(body) => write!(
-            stream,
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        )?,
+        Answer::Cluster(views, ..) if is_get => write_json(&mut stream, "200 OK", &views[gets.min(views.len()) - 1])?,
+        Answer::Cluster(_, status, body) => write_json(&mut stream, status, body)?,
+        Answer::Json(body) => write_json(&mut stream, "200 OK", body)?,
         Answer::Bytes(bytes) => stream.write_all(bytes)?,
         Answer::Silence => drop(stream.read(&mut [0])?),
         Answer::Endless => {
@@ -92,6 +99,12 @@ fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) -> s
         }
     }
     stream.shutdown(Shutdown::Write)
+}
+
+fn write_json(stream: &mut TcpStream, status: &str, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n");
+    write!(stream, "{head}connection: close\r\n\r\n{body}")
 }
 
 fn read_request(stream: &TcpStream) -> std::io::Result<String> {
