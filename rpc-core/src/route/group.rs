@@ -219,15 +219,28 @@ impl Group {
         }
     }
 
+    /// Takes in what this node has read with its own eyes: `owner` has `slot` since this epoch. Older than what is known, it is passed
+    /// over. False if the owner is not known.
+    pub fn learn(&self, slot: Slot, owner: &NodeId, epoch: u64) -> bool {
+        let index = self.index(owner);
+        let is_news = index.is_some_and(|owner| self.map.advance(slot, Ownership { owner, epoch }));
+        if is_news {
+            self.park.wake(slot);
+        }
+        index.is_some()
+    }
+
+    fn index(&self, node: &NodeId) -> Option<u16> {
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        members.iter().position(|member| member.info.id == *node).and_then(|index| u16::try_from(index).ok())
+    }
+
     /// Patches the one slot that a redirect spoke of; false if that was no news, names a stranger, or cannot be.
     pub fn follow(&self, slot: Slot, owner: &NodeId, epoch: u64) -> bool {
         if self.is_fixed {
             return false;
         }
-        let index = {
-            let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-            members.iter().position(|member| member.info.id == *owner).and_then(|index| u16::try_from(index).ok())
-        };
+        let index = self.index(owner);
         let is_news = index.is_some_and(|owner| self.map.advance(slot, Ownership { owner, epoch }));
         if is_news {
             // A redirect may lie: the next map, which a member tells of its own accord, overrules it.

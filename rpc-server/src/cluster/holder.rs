@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rpc_core::cluster::keeper::{self, Keep, Local};
 use rpc_core::cluster::mirror::Mirror as Picture;
-use rpc_core::cluster::records::{Incarnation, bucket_of};
+use rpc_core::cluster::records::{BUCKET_SLOTS, Incarnation, bucket_of};
 use rpc_core::cluster::view::LossView;
 use rpc_core::coordinator::{Revision, Txn};
 use rpc_core::node::NodeId;
@@ -58,7 +58,7 @@ impl Holder {
                 continue;
             }
             let (mut settled, mut disowned) = (Vec::new(), Vec::new());
-            for slot in Slot::all().filter(|slot| bucket_of(*slot) == number) {
+            for slot in slots_of(number) {
                 let holding = bucket.record.holding(slot);
                 // Twice: a slot that is open in another epoch is closed first.
                 for _ in 0..2 {
@@ -124,9 +124,11 @@ impl Holder {
     }
 
     /// What was copied for these slots is served from now on, in these epochs.
-    pub(super) fn open_staged(&self, opened: &[(Slot, u64)]) {
+    pub(super) fn open_staged(&self, opened: &[(Slot, u64)], me: &NodeId) {
         let mut slots = self.lock();
         for &(slot, epoch) in opened {
+            // The map first: a call that enters must find the epoch in which it does.
+            self.group.learn(slot, me, epoch);
             match self.open_states(slot, epoch, Content::Staged) {
                 Ok(()) => {
                     self.group.open(slot);
@@ -178,10 +180,17 @@ impl Holder {
         })
     }
 
-    /// The slots are another's: what waits for them looks again, and what they hold is kept.
-    pub(super) fn hand(&self, handed: &[(Slot, u64)]) {
+    /// The slots are `to`'s, one epoch later: what waits for them looks again, and what they hold is kept.
+    pub(super) fn hand(&self, handed: &[(Slot, u64)], to: &NodeId) {
+        // The map first: whoever looks again must see the new owner.
+        handed.iter().for_each(|&(slot, epoch)| _ = self.group.learn(slot, to, epoch + 1));
+        self.keep(handed);
+    }
+
+    /// The slots are not served here any more, and what they hold is kept.
+    pub(super) fn keep(&self, kept: &[(Slot, u64)]) {
         let mut slots = self.lock();
-        for &(slot, epoch) in handed {
+        for &(slot, epoch) in kept {
             self.shut(slot);
             slots.locals.insert(slot, Local::Kept(epoch));
         }
@@ -249,6 +258,12 @@ impl Holder {
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The slots of a bucket.
+fn slots_of(bucket: u16) -> impl Iterator<Item = Slot> {
+    let first = bucket * BUCKET_SLOTS;
+    (first..first + BUCKET_SLOTS).filter_map(Slot::new)
 }
 
 impl Slots {

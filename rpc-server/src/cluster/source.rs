@@ -170,16 +170,16 @@ impl Giving {
             }
             SourceAction::Abort => {
                 let (coordinator, clock) = (self.joined.coordinator(), self.joined.clock());
-                match decide(coordinator, clock, &self.source.name().clone(), moves::abort).await {
+                let name = self.source.name().clone();
+                let seen = Observation::mirrored(&name, &self.pictures.borrow());
+                match decide(coordinator, clock, &name, &seen, moves::abort).await {
                     Ok(seen) => self.step(SourceEvent::Read(&seen)),
                     // It is asked for again at the next tick.
                     Err(_) => Vec::new(),
                 }
             }
-            SourceAction::Forward(_) => {
-                // The map first: whoever waits looks again, and must see the new owner.
-                self.joined.install(self.holder.group());
-                self.holder.hand(self.source.slots());
+            SourceAction::Forward(to) => {
+                self.holder.hand(self.source.slots(), &to.node);
                 Vec::new()
             }
             SourceAction::End(end) => {
@@ -189,7 +189,7 @@ impl Giving {
                     self.source.slots().iter().filter(is_in).copied().collect::<Vec<_>>()
                 };
                 self.holder.unseal(&with_epochs(&end.open));
-                self.holder.hand(&with_epochs(&end.kept));
+                self.holder.keep(&with_epochs(&end.kept));
                 self.holder.forget(&end.dropped);
                 self.joined.look_again();
                 Vec::new()

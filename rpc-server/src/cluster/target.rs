@@ -26,6 +26,8 @@ pub(super) struct Receiving {
     joined: Arc<Joined>,
     holder: Arc<Holder>,
     target: Target,
+    /// What was read last by a transaction of this node's own; the picture may be older, or newer.
+    read: Option<Observation>,
     pictures: watch::Receiver<Arc<Picture>>,
 }
 
@@ -44,7 +46,7 @@ impl Receiving {
         if !holder.stage(&slots) {
             return None;
         }
-        Some((Self { joined: joined.clone(), holder: holder.clone(), target, pictures }, first))
+        Some((Self { joined: joined.clone(), holder: holder.clone(), target, read: None, pictures }, first))
     }
 
     /// Goes on until the move is over for this node.
@@ -78,9 +80,7 @@ impl Receiving {
             TargetAction::Activate => self.decide(moves::activate).await,
             TargetAction::Abort => self.decide(moves::abort).await,
             TargetAction::Open(slots) => {
-                // The map first: who is told of the slot must find it open.
-                self.joined.install(self.holder.group());
-                self.holder.open_staged(&slots);
+                self.holder.open_staged(&slots, &self.joined.me);
                 Vec::new()
             }
             TargetAction::Discard(slots) => {
@@ -101,6 +101,7 @@ impl Receiving {
             to: self.joined.incarnation(),
             ask,
         };
+        let (Ask::Pull(number) | Ask::Seal(number)) = ask;
         let address = self.joined.address_of(&self.target.from().node);
         let answer = match &address {
             Some(address) => self.joined.transport().ask(address, &question).await.map_err(|error| error.to_string()),
@@ -108,7 +109,7 @@ impl Receiving {
         };
         let now = self.now();
         match answer {
-            Ok(answer) => match self.take(&answer) {
+            Ok(answer) => match self.take(&answer, number) {
                 Ok(totals) => self.target.step(TargetEvent::Answered { head: &answer.head, totals }, now),
                 Err(error) => {
                     tracing::error!(mig = %question.mig, %error, "a move is given up");
@@ -125,7 +126,11 @@ impl Receiving {
     }
 
     /// Stages what an answer brought, and says whether its totals hold, if it has any.
-    fn take(&self, answer: &Answer) -> Result<Option<bool>, String> {
+    fn take(&self, answer: &Answer, number: u64) -> Result<Option<bool>, String> {
+        if answer.head.number != number {
+            // The machine knows what to make of it; what it brings was staged before, or must not be.
+            return Ok(None);
+        }
         for (head, piece) in answer.head.pieces.iter().zip(&answer.pieces) {
             let state = self.holder.states().iter().find(|(name, _)| *name == head.state);
             let Some((_, state)) = state else {
@@ -154,26 +159,20 @@ impl Receiving {
         build: impl Fn(&MoveName, &Observation) -> Option<rpc_core::coordinator::Txn>,
     ) -> Vec<TargetAction> {
         let name = self.target.name().clone();
-        match decide(self.joined.coordinator(), self.joined.clock(), &name, build).await {
-            Ok(seen) => {
-                // The picture is to show it too before anybody is sent here.
-                self.joined.catch_up(seen.revision).await;
-                let now = self.now();
-                self.target.step(TargetEvent::Read(&seen), now)
-            }
-            Err(error) => {
-                tracing::debug!(mig = %name.id, %error, "what became of a move is not known yet");
-                sleep(AGAIN).await;
-                // Read again: nothing is done on a guess.
-                match decide(self.joined.coordinator(), self.joined.clock(), &name, |_, _| None).await {
-                    Ok(seen) => {
-                        let now = self.now();
-                        self.target.step(TargetEvent::Read(&seen), now)
-                    }
-                    Err(_) => Vec::new(),
-                }
-            }
+        let mirrored = Observation::mirrored(&name, &self.pictures.borrow());
+        let seen = self.read.take().filter(|read| read.revision > mirrored.revision).unwrap_or(mirrored);
+        let mut decided = decide(self.joined.coordinator(), self.joined.clock(), &name, &seen, build).await;
+        if let Err(error) = &decided {
+            tracing::debug!(mig = %name.id, %error, "what became of a move is not known yet");
+            sleep(AGAIN).await;
+            // Read again: nothing is done on a guess.
+            decided = decide(self.joined.coordinator(), self.joined.clock(), &name, &seen, |_, _| None).await;
         }
+        let Ok(read) = decided else { return Vec::new() };
+        let now = self.now();
+        let actions = self.target.step(TargetEvent::Read(&read), now);
+        self.read = Some(read);
+        actions
     }
 
     fn now(&self) -> Duration {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::client::{ServiceClient, Wherever};
+use rpc_core::slot::Slot;
 use rpc_core::state::Slots;
 use rpc_core::state::slots::{Key, Value};
-use rpc_core::slot::Slot;
 use rpc_core::{NodeId, RpcError};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -87,7 +87,11 @@ struct Running {
 impl Cluster {
     /// A cluster of `size` equal nodes that provide only what they are given.
     pub fn builder(size: usize) -> ClusterBuilder {
-        ClusterBuilder { weights: vec![1; size], is_live: false, configure: vec![Arc::new(|builder, _| builder.only_given())] }
+        ClusterBuilder {
+            weights: vec![1; size],
+            is_live: false,
+            configure: vec![Arc::new(|builder, _| builder.only_given())],
+        }
     }
 
     /// The nodes, in order.
@@ -186,7 +190,10 @@ impl Cluster {
         };
         if tokio::time::timeout(Duration::from_secs(60), waited).await.is_err() {
             let live = self.nodes().map(|node| (node.id().to_string(), node.view().live));
-            panic!("what is waited for did not happen within a minute; the nodes know: {:#?}", live.collect::<Vec<_>>());
+            panic!(
+                "what is waited for did not happen within a minute; the nodes know: {:#?}",
+                live.collect::<Vec<_>>()
+            );
         }
     }
 
