@@ -85,7 +85,8 @@ impl Watch {
         }
         let last = response.events().iter().filter_map(|event| event.kv()).map(|kv| words::revision(kv.mod_revision()));
         self.told = last.fold(self.told, Revision::max);
-        let events: Vec<Event> = response.events().iter().filter_map(|event| words::event(&self.prefix, event)).collect();
+        let events: Vec<Event> =
+            response.events().iter().filter_map(|event| words::event(&self.prefix, event)).collect();
         Ok(Some(Changes { revision: self.told, events }))
     }
 }

@@ -49,9 +49,7 @@ pub(crate) fn event(prefix: &str, event: &etcd_client::Event) -> Option<Event> {
     let kv = event.kv()?;
     match event.event_type() {
         EventType::Put => entry(prefix, kv).map(Event::Put),
-        EventType::Delete => {
-            name(prefix, kv).map(|key| Event::Deleted { key, revision: revision(kv.mod_revision()) })
-        }
+        EventType::Delete => name(prefix, kv).map(|key| Event::Deleted { key, revision: revision(kv.mod_revision()) }),
     }
 }
 

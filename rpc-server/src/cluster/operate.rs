@@ -120,7 +120,8 @@ fn previewed(previews: &[Preview]) -> Plan {
     }
     let total: u32 = sums.values().sum();
     let moves = sums.into_iter().map(|((from, to), slots)| PlannedMove { from, to, slots }).collect();
-    let message = if total == 0 { "the slots are spread as they should be".to_owned() } else { format!("{total} slots") };
+    let message =
+        if total == 0 { "the slots are spread as they should be".to_owned() } else { format!("{total} slots") };
     Plan { moves, message }
 }
 
