@@ -33,6 +33,8 @@ pub struct Call {
     pub deadline: Deadline,
     /// Who calls, and the how-manieth call of theirs it is.
     pub id: CallId,
+    /// For a retry under the same id: the epoch of the slot when the call was first sent.
+    pub first_epoch: Option<u64>,
     /// How many nodes have passed the call on.
     pub hops: u8,
     /// The calls that this call is nested in.

@@ -67,6 +67,11 @@ impl MethodDescriptor {
     pub fn repeatable(&self) -> bool {
         self.read || self.idempotent
     }
+
+    /// Whether a call from another node leaves a record in its slot, by which a second sending of it is known.
+    pub fn is_recorded(&self) -> bool {
+        self.slot_of.is_some() && !self.repeatable()
+    }
 }
 
 impl fmt::Debug for MethodDescriptor {

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use rpc_core::RpcError;
+use rpc_core::call::id::Numbered;
 use rpc_core::call::{Call, Deadline, Path, Target};
 use rpc_core::codec::args::Args;
 use rpc_core::service::{MethodDescriptor, Routing};
 
 use crate::node::Node;
 
-/// The call that a foreign client's request stands for, addressed to where it must run.
+/// The call that a foreign client's request stands for, addressed to where it must run, and what must live until it is answered.
 ///
 /// # Errors
 /// [`Kind::BadArguments`](rpc_core::Kind::BadArguments) or [`Kind::BadKey`](rpc_core::Kind::BadKey) when the key cannot be made out.
@@ -18,13 +19,15 @@ pub(crate) fn call(
     params: Bytes,
     deadline: Deadline,
     trace: Option<Bytes>,
-) -> Result<Call, RpcError> {
+) -> Result<(Call, Option<Numbered>), RpcError> {
     let target = match (method.routing, method.slot_of) {
         (Routing::All(_), _) => Target::All,
         (Routing::Any(_), _) => Target::Any,
         (_, Some(slot_of)) => Target::Slot(slot_of(&Args::parse(method.params, &params)?)?),
         (_, None) => Target::Node(node.here().id.clone(), None),
     };
-    let id = node.wherever().session().next();
-    Ok(Call { method, params, target, epoch: 0, deadline, id, hops: 1, path: Path::root(), trace })
+    let (id, open) = node.wherever().session().number(method);
+    let call =
+        Call { method, params, target, epoch: 0, deadline, id, first_epoch: None, hops: 1, path: Path::root(), trace };
+    Ok((call, open))
 }

@@ -9,4 +9,5 @@ mod probe;
 mod routing;
 mod start;
 mod state;
+mod twice;
 mod verdicts;

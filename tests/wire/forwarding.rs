@@ -76,6 +76,6 @@ async fn a_gateway_whose_owner_dies_in_the_call_says_that_it_may_have_run() {
         (&json!(-32008), &json!("maybe")),
         "{reply}"
     );
-    assert_eq!(reply["error"]["data"]["kind"], "connection_lost");
+    assert_eq!(reply["error"]["data"]["kind"], "unavailable", "the gateway asked once more, and found nobody");
     world.unharmed("a dead owner", 1).await;
 }

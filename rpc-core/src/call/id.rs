@@ -1,8 +1,11 @@
 //! Call ids: a session's random number, a sequence in it, and what the session has every answer to.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::service::MethodDescriptor;
 
 /// The name of one call, the same through every retry and hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,11 +64,27 @@ impl FromStr for CallId {
     }
 }
 
-/// The numbering of one client runtime's calls.
+/// The numbering of one client runtime's calls, and which of them are answered.
 #[derive(Debug)]
 pub struct Session {
     id: u64,
-    next: AtomicU64,
+    // Held for an addition or a removal, never across an await.
+    numbers: Arc<Mutex<Numbers>>,
+}
+
+#[derive(Debug)]
+struct Numbers {
+    next: u64,
+    /// The recorded calls that are under way: no more than there are callers waiting.
+    open: BTreeSet<u64>,
+}
+
+/// The id of a call that leaves a record at the owner. While it lives, the session acknowledges nothing from this call on; when it
+/// drops, with the answer or because the caller has given up, the owner may forget the call.
+#[derive(Debug)]
+pub struct Numbered {
+    id: CallId,
+    numbers: Arc<Mutex<Numbers>>,
 }
 
 /// A random number from the operating system.
@@ -82,13 +101,55 @@ impl Session {
     /// # Panics
     /// When the operating system has no randomness to give, which no supported system does after boot.
     pub fn new() -> Self {
-        Self { id: getrandom::u64().expect("the operating system gives random bytes"), next: AtomicU64::new(1) }
+        Self { id: random(), numbers: Arc::new(Mutex::new(Numbers { next: 1, open: BTreeSet::new() })) }
     }
 
-    /// The id of the next call. Nothing is acknowledged yet: owners keep no record of answers until slots move.
+    /// The id of the next call, if that leaves no record: nobody is told when it is answered.
     pub fn next(&self) -> CallId {
-        CallId { session: self.id, sequence: self.next.fetch_add(1, Ordering::Relaxed), acked: 0 }
+        locked(&self.numbers).next(self.id)
     }
+
+    /// The id of the next call, if that leaves a record.
+    pub fn open(&self) -> Numbered {
+        let mut numbers = locked(&self.numbers);
+        let id = numbers.next(self.id);
+        numbers.open.insert(id.sequence);
+        Numbered { id, numbers: self.numbers.clone() }
+    }
+
+    /// The id of the next call of `method`, and what must live until it is answered.
+    pub fn number(&self, method: &MethodDescriptor) -> (CallId, Option<Numbered>) {
+        if !method.is_recorded() {
+            return (self.next(), None);
+        }
+        let numbered = self.open();
+        (numbered.id, Some(numbered))
+    }
+}
+
+impl Numbers {
+    fn next(&mut self, session: u64) -> CallId {
+        let sequence = self.next;
+        self.next += 1;
+        CallId { session, sequence, acked: self.open.first().map_or(sequence, |first| *first) - 1 }
+    }
+}
+
+impl Numbered {
+    /// The id.
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+}
+
+impl Drop for Numbered {
+    fn drop(&mut self) {
+        locked(&self.numbers).open.remove(&self.id.sequence);
+    }
+}
+
+fn locked(numbers: &Mutex<Numbers>) -> MutexGuard<'_, Numbers> {
+    numbers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for Session {
@@ -111,6 +172,19 @@ mod tests {
             assert_eq!(text, id.to_string().as_bytes());
             assert!(text.len() <= CallId::MAX_TEXT);
         }
+    }
+
+    #[test]
+    fn a_session_acknowledges_what_lies_before_its_first_open_call() {
+        let session = Session::new();
+        assert_eq!((session.next().acked, session.next().acked), (0, 1));
+        let (first, second) = (session.open(), session.open());
+        assert_eq!((first.id().sequence, first.id().acked, second.id().acked), (3, 2, 2));
+        assert_eq!(session.next().acked, 2);
+        drop(second);
+        assert_eq!(session.next().acked, 2, "the first is still open");
+        drop(first);
+        assert_eq!(session.next().acked, 6);
     }
 
     #[test]

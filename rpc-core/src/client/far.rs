@@ -74,13 +74,16 @@ impl<'a> Far<'a> {
             Some(context) => (context.deadline_of_nested(), context.trace().cloned()),
             None => (Deadline::after(self.wherever.settings().default_deadline), None),
         });
+        // Alive until the answer is here, or the caller has gone.
+        let (id, _open) = self.wherever.session().number(self.method);
         let call = Call {
             method: self.method,
             params,
             target: self.target,
             epoch: 0,
             deadline,
-            id: self.wherever.session().next(),
+            id,
+            first_epoch: None,
             hops: 0,
             path: self.path,
             trace,

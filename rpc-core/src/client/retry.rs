@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::error::{Executed, Kind, RpcError};
+use crate::limits::CONNECT_TIMEOUT;
+use crate::provider::dedup::RESTART_DOUBT;
 
 /// Most redirects that one call follows, as in Redis Cluster's clients: a map that needs more is in motion or broken.
 pub const MAX_REDIRECTS: u32 = 5;
@@ -16,10 +18,17 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// Longest wait between tries.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
+/// Longest time after its first sending that a call is asked for again under its id, where it must not run twice. An owner that has
+/// restarted meanwhile must still know that it cannot know.
+pub const ASK_AGAIN_WITHIN: Duration = Duration::from_secs(20);
+
+const _: () = assert!(ASK_AGAIN_WITHIN.as_secs() + CONNECT_TIMEOUT.as_secs() < RESTART_DOUBT.as_secs());
+
 /// The history of one call's failures.
 #[derive(Debug)]
 pub struct Retry {
     repeatable: bool,
+    may_ask_again: bool,
     can_learn: bool,
     redirects: u32,
     tries: u32,
@@ -46,7 +55,19 @@ impl Retry {
     /// The history of a call that has not failed yet. `can_learn` says whether the map may change while the call waits: a fixed
     /// cluster's nodes have nothing to learn.
     pub fn new(repeatable: bool, can_learn: bool) -> Self {
-        Self { repeatable, can_learn, redirects: 0, tries: 1, looks: 0, waits: 0 }
+        Self { repeatable, may_ask_again: false, can_learn, redirects: 0, tries: 1, looks: 0, waits: 0 }
+    }
+
+    /// The history of a call that its owner records: after a lost connection it may be asked for once more, under the same id.
+    #[must_use]
+    pub fn recorded(mut self, is_recorded: bool) -> Self {
+        self.may_ask_again = is_recorded;
+        self
+    }
+
+    /// The call was first sent too long ago to be asked for again.
+    pub fn grow_old(&mut self) {
+        self.may_ask_again = false;
     }
 
     /// How many redirects were followed.
@@ -65,6 +86,10 @@ impl Retry {
             }
             (Kind::Unavailable | Kind::Overloaded | Kind::ShuttingDown, Executed::No) => self.spend(error, jitter),
             (Kind::ConnectionLost | Kind::NoAuthority | Kind::Protocol, Executed::Maybe) if self.repeatable => {
+                self.spend(error, jitter)
+            }
+            (Kind::ConnectionLost, Executed::Maybe) if self.may_ask_again => {
+                self.may_ask_again = false;
                 self.spend(error, jitter)
             }
             (Kind::ConnectionLost, Executed::No) => self.spend(error, jitter),
@@ -123,6 +148,16 @@ mod tests {
         assert_eq!(Retry::new(true, true).after(&error(Kind::ConnectionLost), false, 0.0), Step::Spend(FIRST_WAIT));
         let unsent = error(Kind::ConnectionLost).with_executed(Executed::No);
         assert_eq!(Retry::new(false, true).after(&unsent, false, 0.0), Step::Spend(FIRST_WAIT));
+    }
+
+    #[test]
+    fn a_recorded_call_is_asked_for_once_more_unless_it_is_old() {
+        let mut retry = Retry::new(false, true).recorded(true);
+        assert_eq!(retry.after(&error(Kind::ConnectionLost), false, 0.0), Step::Spend(FIRST_WAIT));
+        assert_eq!(retry.after(&error(Kind::ConnectionLost), false, 0.0), Step::Fail);
+        let mut old = Retry::new(false, true).recorded(true);
+        old.grow_old();
+        assert_eq!(old.after(&error(Kind::ConnectionLost), false, 0.0), Step::Fail);
     }
 
     #[test]

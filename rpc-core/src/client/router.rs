@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, Either};
 
 use super::refresh;
-use super::retry::{Retry, Step};
+use super::retry::{ASK_AGAIN_WITHIN, Retry, Step};
 use super::shared::Shared;
 use crate::call::{Call, Caller, Reply, Target};
 use crate::error::{Executed, Kind, RpcError};
@@ -43,7 +43,8 @@ impl Router {
             return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call was sent"));
         }
         let group = self.0.groups.get(call.method.group);
-        let mut retry = Retry::new(call.method.repeatable(), self.0.can_learn());
+        let mut retry = Retry::new(call.method.repeatable(), self.0.can_learn()).recorded(call.method.is_recorded());
+        let began = Instant::now();
         let mut avoid: Vec<NodeId> = Vec::new();
         // Retries earn nothing, or a storm of them would pay for itself.
         let mut earns = true;
@@ -56,6 +57,9 @@ impl Router {
                 },
             };
             *verdict = error.executed().max(*verdict);
+            if began.elapsed() > ASK_AGAIN_WITHIN {
+                retry.grow_old();
+            }
             let is_news = self.heed(&group, &call, &error)?;
             let step = retry.after(&error, is_news, self.0.jitter());
             earns = step == Step::Follow;
@@ -74,9 +78,12 @@ impl Router {
                 Step::Spend(wait) if place.as_ref().is_none_or(Place::spends) => {
                     self.0.counts.retries.add();
                     avoid.extend(place.map(|place| place.id().clone()));
-                    if error.executed() != Executed::No {
+                    match error.executed() {
+                        Executed::No => {}
                         // The first try may still be running under its id, which names one call.
-                        call.id = self.0.session.next();
+                        _ if call.method.repeatable() => call.id = self.0.session.next(),
+                        // Under its id the owner knows it.
+                        _ => drop(call.first_epoch.get_or_insert(call.epoch)),
                     }
                     Box::pin(refresh::after_failure(&self.0, &error, call.deadline)).await;
                     wait

@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 use self::table::{Found, Table};
 use crate::call::deadline::MAX_DEADLINE;
-use crate::call::{CallId, Outcome};
+use crate::call::{CallId, Deadline, Outcome};
 use crate::error::{Executed, Kind, RpcError};
 use crate::slot::Slot;
 
@@ -80,6 +80,36 @@ pub enum Verdict {
     Answer(Ended),
     /// It must not run here.
     Refuse(RpcError),
+}
+
+/// How a call that must not be run now ends.
+pub enum Known {
+    /// As the same call ends that is running.
+    Soon(Waiting),
+    /// Thus.
+    Now(Ended),
+}
+
+impl Verdict {
+    /// What to record the call with, if it is to be run.
+    pub fn into_recording(self) -> Result<Recording, Known> {
+        match self {
+            Self::Execute(recording) => Ok(recording),
+            Self::Wait(waiting) => Err(Known::Soon(waiting)),
+            Self::Answer(ended) => Err(Known::Now(ended)),
+            Self::Refuse(error) => Err(Known::Now(Err(error))),
+        }
+    }
+}
+
+impl Known {
+    /// Waits for the end, if need be, at most until the deadline.
+    pub async fn ended(self, deadline: Option<Deadline>) -> Ended {
+        match self {
+            Self::Now(ended) => ended,
+            Self::Soon(waiting) => waiting.ended(deadline.map(|deadline| deadline.instant().into())).await,
+        }
+    }
 }
 
 impl Dedup {

@@ -7,13 +7,16 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::authority::Authority;
+use super::dedup::{self, Dedup};
 use super::in_flight::{InFlight, MAX_IN_FLIGHT};
 use super::{Incoming, Registry};
 use crate::call::{Call, Caller, Reply};
 use crate::error::{Executed, Kind, RpcError};
 use crate::node::NodeId;
 use crate::route::group::Groups;
+use crate::service::ServiceDescriptor;
 use crate::state::States;
+use crate::state::registry::Registered;
 
 /// What a caller of a node on its way out is told to wait.
 const LEAVING_RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -35,6 +38,8 @@ pub struct Here {
     // The same as `id`, for contexts.
     interned: &'static NodeId,
     registry: OnceLock<Registry>,
+    // One for each group of its services: few, so that going through them is a look.
+    calls: OnceLock<Vec<(&'static str, Arc<Dedup>)>>,
     leaving: AtomicBool,
 }
 
@@ -74,8 +79,32 @@ impl Here {
             settings,
             states: States::default(),
             registry: OnceLock::new(),
+            calls: OnceLock::new(),
             leaving: AtomicBool::new(false),
         })
+    }
+
+    /// Begins to record the calls of `services`, as a state of each of their groups. `doubt` as for [`Dedup::new`].
+    pub fn record_calls(&self, services: impl IntoIterator<Item = &'static ServiceDescriptor>, doubt: Duration) {
+        let mut calls: Vec<(&'static str, Arc<Dedup>)> = Vec::new();
+        for group in services.into_iter().map(|service| service.group) {
+            if calls.iter().any(|(known, _)| *known == group) {
+                continue;
+            }
+            let dedup = Dedup::new(doubt);
+            let owner = "the node".to_owned();
+            let state =
+                Registered { group: group.to_owned(), name: dedup::NAME.to_owned(), owner, state: dedup.clone() };
+            if self.states.add_own(state).is_ok() {
+                calls.push((group, dedup));
+            }
+        }
+        let _first_stays = self.calls.set(calls);
+    }
+
+    /// The records of the calls of `group`.
+    pub fn calls(&self, group: &str) -> Option<&Arc<Dedup>> {
+        self.calls.get()?.iter().find(|(known, _)| *known == group).map(|(_, dedup)| dedup)
     }
 
     /// Tells what the node provides; the first word counts, since clients may have acted on it.

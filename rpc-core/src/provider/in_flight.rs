@@ -173,12 +173,13 @@ impl Early {
 }
 
 impl Place {
-    /// Lists the call under its id, so that its session can cancel it.
+    /// Lists the call under its id, so that its session can cancel it. A further sending of a call that is listed, where that
+    /// `may_repeat`, goes unlisted: it is the first that runs, and that is cancelled.
     ///
     /// # Errors
     /// [`Kind::Cancelled`], not executed, when the cancellation has come before the call; [`Kind::InvalidRequest`] when a call of
     /// this id is running already.
-    pub fn list(&mut self, id: CallId) -> Result<Arc<Notify>, RpcError> {
+    pub fn list(&mut self, id: CallId, may_repeat: bool) -> Result<Arc<Notify>, RpcError> {
         let key = (id.session, id.sequence);
         let mut calls = self.table.lock();
         if calls.early.take(key) {
@@ -186,6 +187,9 @@ impl Place {
             return Err(refused.with_executed(crate::error::Executed::No));
         }
         let Entry::Vacant(place) = calls.running.entry(key) else {
+            if may_repeat {
+                return Ok(Arc::default());
+            }
             return Err(RpcError::new(
                 Kind::InvalidRequest,
                 format!("call {id} is running already; an id names one call"),
@@ -219,9 +223,9 @@ mod tests {
     fn a_cancellation_may_overtake_its_call() {
         let table = InFlight::new(10);
         assert!(!table.cancel(1, 2));
-        let refused = table.admit().expect("room").list(ID).expect_err("cancelled before");
+        let refused = table.admit().expect("room").list(ID, false).expect_err("cancelled before");
         assert_eq!((refused.kind(), refused.executed()), (Kind::Cancelled, crate::error::Executed::No));
-        table.admit().expect("room").list(ID).expect("the cancellation was used up");
+        table.admit().expect("room").list(ID, false).expect("the cancellation was used up");
         assert_eq!(table.count(), 0);
     }
 
@@ -229,12 +233,23 @@ mod tests {
     fn only_the_call_named_is_cancelled_and_its_place_is_freed() {
         let table = InFlight::new(1);
         let mut place = table.admit().expect("room");
-        place.list(ID).expect("listed");
+        place.list(ID, false).expect("listed");
         assert_eq!(table.admit().err().map(|error| error.kind()), Some(Kind::Overloaded));
         assert!(!table.cancel(1, 3) && !table.cancel(2, 2) && table.cancel(1, 2));
         drop(place);
         assert_eq!(table.count(), 0);
         assert!(table.lock().running.is_empty());
+    }
+
+    #[test]
+    fn a_duplicate_is_not_what_a_cancellation_means() {
+        let table = InFlight::new(10);
+        let (mut first, mut second) = (table.admit().expect("room"), table.admit().expect("room"));
+        first.list(ID, true).expect("listed");
+        assert_eq!(second.list(ID, false).err().map(|error| error.kind()), Some(Kind::InvalidRequest));
+        second.list(ID, true).expect("a duplicate");
+        drop(second);
+        assert!(table.cancel(1, 2), "the first is still listed");
     }
 
     #[test]
@@ -256,7 +271,7 @@ mod tests {
         }
         assert_eq!(table.lock().early.by_age.len(), 1 + MAX_EARLY_OF_SESSION);
         let of = |session, sequence| CallId { session, sequence, acked: 0 };
-        let list = |id| table.admit().expect("room").list(id).map(drop).map_err(|error| error.kind());
+        let list = |id| table.admit().expect("room").list(id, false).map(drop).map_err(|error| error.kind());
         assert_eq!(list(ID), Err(Kind::Cancelled), "another's is kept");
         assert_eq!(list(of(7, 9_999)), Err(Kind::Cancelled), "and its own newest");
         assert_eq!(list(of(7, 0)), Ok(()), "its oldest made room");

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::dedup::{Ended, Known, Recording};
 use super::guarded::{Guarded, joined};
 use super::here::Here;
 use super::verdict::ran;
@@ -42,6 +43,8 @@ pub struct Incoming {
     epoch: u64,
     path: Path,
     id: Option<CallId>,
+    first_epoch: Option<u64>,
+    is_from_peer: bool,
     trace: Option<Bytes>,
     cancel: Option<Arc<Notify>>,
 }
@@ -77,7 +80,7 @@ impl Incoming {
     pub fn from_call(call: Call, here: Arc<Here>) -> Self {
         let group = here.groups.get(call.method.group);
         let claimed = call.target.slot();
-        let Call { method, params, epoch, deadline, id, path, trace, target: _, hops: _ } = call;
+        let Call { method, params, epoch, deadline, id, first_epoch, path, trace, target: _, hops: _ } = call;
         Self {
             method,
             params,
@@ -88,9 +91,18 @@ impl Incoming {
             epoch,
             path,
             id: Some(id),
+            first_epoch,
+            is_from_peer: false,
             trace,
             cancel: None,
         }
+    }
+
+    /// Notes that the call came over the network, so that its reply can be lost.
+    #[must_use]
+    pub fn from_peer(mut self) -> Self {
+        self.is_from_peer = true;
+        self
     }
 
     /// Lets `cancel` stop the call, unless its method is to run to its end in any case.
@@ -242,20 +254,26 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// Runs the method and encodes what it answers.
+    /// Runs the method and encodes what it answers; a call that ran or runs already is not run again.
     ///
     /// # Errors
     /// The deadline, a cancellation or a lapse of authority stopped it; it panicked; its value cannot be encoded.
     pub async fn run<R: MethodResult>(self, future: BoxFuture<'_, R>) -> Result<Reply, RpcError> {
-        let here = &self.call.here;
-        let covered = self.call.covered();
-        let guarded =
-            Guarded::new(future, self.call.context(self.slot), &here.authority).cancelled_by(self.call.cancel.as_ref());
-        let answer = guarded.await.and_then(encode).and_then(|outcome| self.within_limit(outcome));
-        match answer {
-            Ok(outcome) => Ok(Reply { outcome, covered }),
-            Err(error) => Err(self.locate(error)),
+        let (call, slot) = (self.call, self.slot);
+        let covered = call.covered();
+        let recording = match self.record() {
+            Ok(recording) => recording,
+            Err(known) => {
+                drop(future);
+                return call.reply(Box::pin(known.ended(call.deadline)).await, covered, slot);
+            }
+        };
+        let guarded = Guarded::new(future, call.context(slot), &call.here.authority).cancelled_by(call.cancel.as_ref());
+        let ended = guarded.await.and_then(encode).and_then(|outcome| call.within_limit(outcome));
+        if let Some(recording) = recording {
+            recording.end(&ended);
         }
+        call.reply(ended, covered, slot)
     }
 
     /// Runs the method to its end on a task of its own, whatever becomes of this future.
@@ -266,18 +284,47 @@ impl Entry<'_> {
         mut self,
         future: impl Future<Output = R> + Send + 'static,
     ) -> Result<Reply, RpcError> {
+        let slot = self.slot;
+        let covered = self.call.covered();
+        let recording = match self.record() {
+            Ok(recording) => recording,
+            Err(known) => return self.call.reply(known.ended(self.call.deadline).await, covered, slot),
+        };
         let call = self.call.clone();
         let occupied = self.occupied.take().map(|occupied| occupied.into_owned(call.group.clone()));
-        let context = self.call.context(self.slot).detached();
-        let covered = self.call.covered();
+        let context = call.context(slot).detached();
         let place = call.here.in_flight.track();
         let task = tokio::spawn(async move {
             let answer = Guarded::new(Box::pin(future), context, &call.here.authority).await.and_then(encode);
+            let ended = answer.and_then(|outcome| call.within_limit(outcome));
+            if let Some(recording) = recording {
+                recording.end(&ended);
+            }
             drop((occupied, place));
-            answer
+            ended
         });
-        let answer = joined(task, self.call.deadline).await.and_then(|outcome| self.within_limit(outcome));
-        answer.map(|outcome| Reply { outcome, covered }).map_err(|error| self.locate(error))
+        self.call.reply(joined(task, self.call.deadline).await, covered, slot)
+    }
+
+    /// Makes a record of a call whose reply could be lost on its way; `None` where none is needed.
+    fn record(&self) -> Result<Option<Recording>, Known> {
+        let call = self.call;
+        // A retry may come from this very node, when its slot has moved here after the first sending.
+        let needs_one = call.method.is_recorded() && (call.is_from_peer || call.first_epoch.is_some());
+        let (Some(slot), Some(id), true) = (self.slot, call.id, needs_one) else { return Ok(None) };
+        match call.here.calls(call.method.group) {
+            Some(calls) => calls.begin(slot, id, call.first_epoch).into_recording().map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Incoming {
+    fn reply(&self, ended: Ended, covered: Vec<Covered>, slot: Option<Slot>) -> Result<Reply, RpcError> {
+        match ended {
+            Ok(outcome) => Ok(Reply { outcome, covered }),
+            Err(error) => Err(self.locate(error, slot)),
+        }
     }
 
     /// Refuses a reply that the caller could not read: too large, or nested deeper than a message may be.
@@ -287,21 +334,21 @@ impl Entry<'_> {
             Outcome::Failure { message, data } => (data, data.len() + escaped_len(message)),
         };
         if !depth_within(body, MAX_DEPTH) {
-            let message = format!("the reply of {} nests deeper than {MAX_DEPTH} levels", self.call.method.full_name);
+            let message = format!("the reply of {} nests deeper than {MAX_DEPTH} levels", self.method.full_name);
             return Err(RpcError::new(Kind::Encode, message).with_executed(Executed::Yes));
         }
-        let limit = self.call.here.settings.max_message;
+        let limit = self.here.settings.max_message;
         if size > limit {
-            let message = format!("the reply of {} has {size} bytes, the limit is {limit}", self.call.method.full_name);
+            let message = format!("the reply of {} has {size} bytes, the limit is {limit}", self.method.full_name);
             return Err(RpcError::new(Kind::TooLarge, message).with_executed(Executed::Yes));
         }
         Ok(outcome)
     }
 
-    fn locate(&self, error: RpcError) -> RpcError {
-        let error = error.at_node(&self.call.here.id);
-        match self.slot {
-            Some(slot) => error.at_slot(slot, self.call.group.epoch(slot)),
+    fn locate(&self, error: RpcError, slot: Option<Slot>) -> RpcError {
+        let error = error.at_node(&self.here.id);
+        match slot {
+            Some(slot) => error.at_slot(slot, self.group.epoch(slot)),
             None => error,
         }
     }

@@ -190,6 +190,7 @@ impl HttpPeer {
             id: call.id,
             slot,
             epoch: slot.map(|_| call.epoch),
+            retry: call.first_epoch,
             left: Some(u64::try_from(left).unwrap_or(u64::MAX)),
             cluster: self.cluster.get().map(String::as_str),
         }

@@ -51,7 +51,7 @@ async fn run_here(
     params: Bytes,
     mut place: Place,
 ) -> Answer {
-    let cancel = place.list(peer.id).map_err(|error| error.at_node(&node.here().id))?;
+    let cancel = place.list(peer.id, method.is_recorded()).map_err(|error| error.at_node(&node.here().id))?;
     let call = Call {
         method,
         params,
@@ -59,11 +59,12 @@ async fn run_here(
         epoch: peer.epoch,
         deadline: origin.deadline,
         id: peer.id,
+        first_epoch: peer.first_epoch,
         hops: peer.hops,
         path: peer.path.clone(),
         trace: origin.trace.clone(),
     };
-    let incoming = Incoming::from_call(call, node.here().clone()).cancelled_by(cancel);
+    let incoming = Incoming::from_call(call, node.here().clone()).from_peer().cancelled_by(cancel);
     run_to_end(node.here().run(incoming), place).await
 }
 
@@ -79,9 +80,14 @@ async fn forward(
         let refused = RpcError::new(Kind::ShuttingDown, "the node is shutting down");
         return Err(refused.with_retry_after(LEAVING_RETRY_AFTER).at_node(&node.here().id));
     }
-    let call = gateway::call(node, method, params, origin.deadline, origin.trace.clone())?;
+    let (call, open) = gateway::call(node, method, params, origin.deadline, origin.trace.clone())?;
     let wherever = node.wherever().clone();
-    run_to_end(Box::pin(async move { wherever.caller().call(call).await }), place).await
+    let passed_on = Box::pin(async move {
+        let answer = wherever.caller().call(call).await;
+        drop(open);
+        answer
+    });
+    run_to_end(passed_on, place).await
 }
 
 /// Polls `future` where it stands, as most calls are ready at once; then moves it to a task, which a lost connection cannot drop. Its

@@ -28,6 +28,8 @@ pub(super) struct Peer {
     pub(super) id: CallId,
     pub(super) slot: Option<Slot>,
     pub(super) epoch: u64,
+    /// For a retry: the epoch under which the call was first sent.
+    pub(super) first_epoch: Option<u64>,
     pub(super) hops: u8,
     pub(super) path: Path,
 }
@@ -68,7 +70,8 @@ impl Peer {
             let message = format!("the call was passed on {hops} times, more than {MAX_HOPS}: it goes in a circle");
             return Err(RpcError::new(Kind::InvalidRequest, message));
         }
-        Ok(Self { id: about.id, slot: about.slot, epoch: about.epoch.unwrap_or(0), hops, path })
+        let epoch = about.epoch.unwrap_or(0);
+        Ok(Self { id: about.id, slot: about.slot, epoch, first_epoch: about.retry, hops, path })
     }
 }
 

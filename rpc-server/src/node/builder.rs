@@ -19,6 +19,7 @@ use rpc_core::inject::Values;
 use rpc_core::limits;
 use rpc_core::limits::MAX_GROUPS;
 use rpc_core::provider::authority::Authority;
+use rpc_core::provider::dedup::RESTART_DOUBT;
 use rpc_core::provider::here::Settings;
 use rpc_core::provider::{Here, Registry, Service};
 use rpc_core::route::group::{Group, Groups};
@@ -315,6 +316,9 @@ impl NodeBuilder {
         let providers = self.providers.resolve(&wherever, &self.values).map_err(StartError::of)?;
         let registry = Registry::new(providers);
         let catalogue = Catalogue::linked(&registry).map_err(|doubled| StartError::of(same_names(doubled)))?;
+        // In a live cluster a restart is a new epoch, which tells by itself what the records do not go back to.
+        let doubt = if coordinated.is_some() { Duration::ZERO } else { RESTART_DOUBT };
+        here.record_calls(registry.services(), doubt);
         states::open_owned(&here).map_err(StartError::of)?;
         here.provide(registry);
         let host = address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);

@@ -18,6 +18,8 @@ pub struct About<'a> {
     pub slot: Option<Slot>,
     /// The epoch of that slot that the caller knows.
     pub epoch: Option<u64>,
+    /// For a retry under the same id: the epoch under which the call was first sent.
+    pub retry: Option<u64>,
     /// The time left, in milliseconds.
     pub left: Option<u64>,
     /// The cluster's id; a node of another cluster refuses.
@@ -32,16 +34,16 @@ pub struct Unreadable(&'static str);
 impl<'a> About<'a> {
     /// Nothing but the id.
     pub fn call(id: CallId) -> Self {
-        Self { id, slot: None, epoch: None, left: None, cluster: None }
+        Self { id, slot: None, epoch: None, retry: None, left: None, cluster: None }
     }
 
     /// The header's value. A cluster whose id no header can hold is left out, and then not checked.
     pub fn to_value(self) -> HeaderValue {
-        // The id, three numbers of up to 20 digits, and the names.
-        let mut text = Vec::with_capacity(CallId::MAX_TEXT + 3 * 20 + 32 + self.cluster.map_or(0, str::len));
+        // The id, four numbers of up to 20 digits, and the names.
+        let mut text = Vec::with_capacity(CallId::MAX_TEXT + 4 * 20 + 40 + self.cluster.map_or(0, str::len));
         self.id.write(&mut text);
-        let numbers =
-            [(";slot=", self.slot.map(|slot| slot.get().into())), (";epoch=", self.epoch), (";ms=", self.left)];
+        let slot = self.slot.map(|slot| slot.get().into());
+        let numbers = [(";slot=", slot), (";epoch=", self.epoch), (";retry=", self.retry), (";ms=", self.left)];
         for (name, number) in numbers {
             let Some(number) = number else { continue };
             text.extend_from_slice(name.as_bytes());
@@ -72,6 +74,7 @@ impl<'a> About<'a> {
             match name {
                 "slot" => fill(&mut about.slot, slot(value), "slot")?,
                 "epoch" => fill(&mut about.epoch, decimal(value).and_then(Result::ok), "epoch")?,
+                "retry" => fill(&mut about.retry, decimal(value).and_then(Result::ok), "retry")?,
                 // More than fits is cut like any long wait.
                 "ms" => fill(&mut about.left, decimal(value).map(|left| left.unwrap_or(u64::MAX)), "ms")?,
                 _ => {}
@@ -123,11 +126,12 @@ mod tests {
         fn what_was_written_reads_back(
             slot in proptest::option::of(0..Slot::COUNT),
             epoch in proptest::option::of(any::<u64>()),
+            retry in proptest::option::of(any::<u64>()),
             left in proptest::option::of(any::<u64>()),
             cluster in proptest::option::of("[!-~]{0,40}"),
         ) {
             let slot = slot.and_then(Slot::new);
-            let about = About { id: ID, slot, epoch, left, cluster: cluster.as_deref() };
+            let about = About { id: ID, slot, epoch, retry, left, cluster: cluster.as_deref() };
             let value = about.to_value();
             prop_assert_eq!(About::parse(value.to_str().expect("graphic")), Ok(about));
         }
