@@ -7,6 +7,7 @@
 mod assignment;
 mod balance;
 mod failover;
+mod succession;
 mod tend;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,8 @@ use crate::node::NodeId;
 use crate::slot::Slot;
 use assignment::{Group, Member};
 pub(super) use balance::{move_id, parts_taken};
-pub use failover::silent_from;
+pub use failover::{fence, silent_from};
+pub use succession::Succession;
 
 /// How fast the controller goes about what is not urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

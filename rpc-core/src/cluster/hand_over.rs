@@ -36,7 +36,7 @@ pub struct Question {
 }
 
 /// What a target asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// The answer with this number, from 1; all before it have arrived and were staged.

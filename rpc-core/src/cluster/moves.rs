@@ -142,6 +142,13 @@ impl Observation {
         holding.is_some_and(|holding| holding.incarnation == incarnation && holding.epoch == epoch)
     }
 
+    /// Whether `slot` is held by `incarnation` in exactly this epoch, and not as something to be loaded anew.
+    fn is_served(&self, slot: Slot, incarnation: Incarnation, epoch: u64) -> bool {
+        let holding = self.bucket.as_ref().and_then(|seen| seen.record.holding(slot));
+        let is_new = holding.is_some_and(|holding| matches!(holding.state, Standing::Recovering { .. }));
+        self.is_held(slot, incarnation, epoch) && !is_new
+    }
+
     /// Whether `slot` was given back to `incarnation`, to serve again from the copy it sealed in this epoch.
     fn is_given_back(&self, slot: Slot, incarnation: Incarnation, epoch: u64) -> bool {
         let holding = self.bucket.as_ref().and_then(|seen| seen.record.holding(slot));

@@ -224,11 +224,13 @@ impl Target {
     }
 
     /// The move is Active, or its record is gone: what the bucket gives to this node in the very epoch of the commit is its own. A
-    /// failover that gave slots back would have changed their epoch in the step in which it removed the record.
+    /// failover that gave slots back would have changed their epoch in the step in which it removed the record. One that gave them
+    /// to this node, instead of the commit, chose that very epoch too, but left them Recovering: they are another story, in which
+    /// what was staged has no part.
     fn end(&mut self, seen: &Observation) -> Vec<TargetAction> {
         self.state = TargetState::Ended;
         let (own, others): (Vec<_>, Vec<_>) =
-            self.slots.iter().partition(|(slot, epoch)| seen.is_held(*slot, self.me, *epoch));
+            self.slots.iter().partition(|(slot, epoch)| seen.is_served(*slot, self.me, *epoch));
         let mut actions = Vec::new();
         if !own.is_empty() {
             actions.push(TargetAction::Open(own));
@@ -365,6 +367,8 @@ mod tests {
         assert_eq!(read(&mut committing(), 9, None, &back), discarded());
         let later = holding("b", B, 6, Standing::Stable);
         assert_eq!(read(&mut committing(), 9, None, &later), discarded(), "another epoch is another story");
+        let given = holding("b", B, 4, Standing::Recovering { lost: Some("a".into()), kept: None });
+        assert_eq!(read(&mut committing(), 9, None, &given), discarded(), "and so is a failover to this node");
     }
 
     #[test]
