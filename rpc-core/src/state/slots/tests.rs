@@ -9,8 +9,7 @@ use proptest::prelude::*;
 
 use super::entries::Entries;
 use super::*;
-use crate::call::context::ContextBuilder;
-use crate::call::{Context, Path};
+use crate::call::Context;
 use crate::error::Executed;
 use crate::service::{MethodDescriptor, Routing};
 
@@ -45,8 +44,8 @@ fn map<V: Value>(group: &str) -> (Slots<String, V>, Arc<AtomicBool>) {
 /// Runs `body` as a provider's method does that was called for `key` in `epoch`.
 fn in_call<R>(key: &str, epoch: u64, body: impl FnOnce() -> R) -> R {
     let slot = Slot::of_text(key.as_bytes());
-    let context = ContextBuilder::new(&METHOD, Path::root()).slot(Some(slot), epoch).build();
-    Context::enter(&mut Some(context), body)
+    let context = Context { method: Some(&METHOD), slot: Some(slot), epoch, ..Context::default() };
+    Context::enter(&mut Some(Box::new(context)), body)
 }
 
 fn key(text: &str) -> (String, Slot) {
@@ -97,8 +96,8 @@ fn whatever_is_not_the_running_calls_own_is_refused() {
 #[test]
 fn a_call_without_a_key_has_no_slot_to_change() {
     let (map, key, _) = opened(1);
-    let context = ContextBuilder::new(&METHOD, Path::root()).build();
-    refused(Context::enter(&mut Some(context), || map.get(&key)), Kind::Internal, Executed::No);
+    let context = Context { method: Some(&METHOD), ..Context::default() };
+    refused(Context::enter(&mut Some(Box::new(context)), || map.get(&key)), Kind::Internal, Executed::No);
 }
 
 #[test]
