@@ -108,7 +108,7 @@ async fn work(
         match answer {
             Ok(_) => history.succeeded.push((began.elapsed(), sent.elapsed())),
             Err(error) => {
-                *history.failures.entry(format!("{}, executed: {}", error.kind(), error.executed())).or_default() += 1
+                *history.failures.entry(format!("{}, executed: {}", error.kind(), error.executed())).or_default() += 1;
             }
         }
     }
