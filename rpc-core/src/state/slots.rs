@@ -89,7 +89,7 @@ impl<K: Key, V: Value> Slots<K, V> {
     /// # Errors
     /// As [`with`](Self::with).
     pub fn get(&self, key: &K) -> Result<Option<V>, RpcError> {
-        self.read(key, |value| value.cloned())
+        self.read(key, |value| Some(value?.clone()))
     }
 
     /// Looks at the value of `key` without copying it.

@@ -316,7 +316,7 @@ proptest! {
                 Op::Move { max_bytes } => {
                     epoch += 1;
                     // Calls end during the copy, the last of them before its last piece.
-                    let mut ends = running.drain(..).collect::<Vec<_>>();
+                    let mut ends = std::mem::take(&mut running);
                     let [from, to] = &nodes;
                     let mut end = |call: (u64, u64), recording: Recording| {
                         recording.end(&answer_of(call));
