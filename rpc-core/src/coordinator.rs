@@ -18,6 +18,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
+/// The key by which a coordinator's data is told from another's: written once, and never again.
+pub const META: &str = "meta";
+
 /// The number of a change; it grows by one with each transaction that changes something, and never goes back.
 pub type Revision = u64;
 

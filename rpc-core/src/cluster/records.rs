@@ -22,6 +22,8 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use crate::coordinator::META;
+use crate::coordinator::bounds::MAX_VALUE;
 use crate::limits::EPOCHS;
 use crate::node::NodeId;
 use crate::slot::Slot;
@@ -37,10 +39,8 @@ pub const BUCKET_SLOTS: u16 = 256;
 pub const BUCKETS: u16 = Slot::COUNT / BUCKET_SLOTS;
 
 /// Largest record that is read, in bytes: a bucket whose every slot has another owner takes about 40 KiB.
-pub const MAX_RECORD: usize = 128 << 10;
+pub const MAX_RECORD: usize = MAX_VALUE;
 
-/// The key of the cluster's own record.
-pub const META: &str = "meta";
 /// The key of the controller's record.
 pub const LEADER: &str = "ctl/leader";
 /// Prefix of the records of nodes.

@@ -6,13 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Compare, CoordinatorError, Op, Txn};
-use crate::cluster::records::MAX_RECORD;
 
 /// Longest key, in bytes: a group's or node's name, a few words before it, and a number behind.
 pub const MAX_KEY: usize = 512;
 
-/// Largest value, in bytes: that of the largest record.
-pub const MAX_VALUE: usize = MAX_RECORD;
+/// Largest value, in bytes: a bucket of the map whose every slot has another owner takes about 40 KiB.
+pub const MAX_VALUE: usize = 128 << 10;
 
 /// Most comparisons of one transaction, and most operations and reads together: what etcd takes unless it is told otherwise
 /// (`--max-txn-ops`). A whole map has 64 buckets.

@@ -180,6 +180,13 @@ impl Holder {
         })
     }
 
+    /// No call runs in the sealed slots any more, and what a provider's stray task writes from here on must not be half of it there and
+    /// half of it lost: nothing is written until the move is over.
+    pub(super) fn freeze(&self, frozen: &[(Slot, u64)]) {
+        let _slots = self.lock();
+        frozen.iter().for_each(|&(slot, _)| self.each_state(|state| state.close(slot)));
+    }
+
     /// The slots are `to`'s, one epoch later: what waits for them looks again, and what they hold is kept.
     pub(super) fn hand(&self, handed: &[(Slot, u64)], to: &NodeId) {
         // The map first: whoever looks again must see the new owner.
@@ -200,6 +207,11 @@ impl Holder {
     pub(super) fn unseal(&self, unsealed: &[(Slot, u64)]) {
         let mut slots = self.lock();
         for &(slot, epoch) in unsealed {
+            // It may have been frozen; what it holds was kept.
+            if let Err(error) = self.open_states(slot, epoch, Content::Kept) {
+                tracing::error!(%error, %slot, "a slot that stays here cannot be opened again");
+                continue;
+            }
             slots.locals.insert(slot, Local::Open(epoch));
             self.group.open(slot);
         }

@@ -84,6 +84,7 @@ impl Giving {
             biased;
             () = drained => {
                 self.drained = None;
+                self.holder.freeze(self.source.slots());
                 self.step(SourceEvent::Drained)
             }
             Some((question, reply)) = self.questions.recv() => self.asked(&question, reply),

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::{Changes, CoordinatorError, Entry, Event, Range, Revision};
+use super::super::{Changes, CoordinatorError, Entry, Event, META, Range, Revision};
 use super::Snapshot;
-use crate::cluster::records::META;
 
 /// What came from the coordinator.
 #[derive(Clone, Debug)]
