@@ -74,8 +74,8 @@ impl Node {
         }
     }
 
-    /// Makes the node a member of its live cluster, in tasks of its own; a node of a fixed cluster is one anyway. The ways to serve
-    /// that this crate offers do it themselves: call it under a server of your own, with [`router`](Self::router).
+    /// Makes the node a member of its live cluster, in tasks of its own; a node of a fixed cluster is one anyway. The `serve` methods
+    /// do it themselves: call it with [`router`](Self::router), under [`listener::serve`] or a server of your own.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

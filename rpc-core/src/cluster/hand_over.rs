@@ -18,6 +18,8 @@ pub const MAX_PIECES: usize = 1 << 20;
 /// Largest answer that is read, in bytes: one entry may be larger than [`MAX_PIECES`], and is never cut.
 pub const MAX_ANSWER: usize = 64 << 20;
 
+const _: () = assert!(MAX_ANSWER >= 2 * crate::state::slots::MAX_ENTRY);
+
 /// A question of the target's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {

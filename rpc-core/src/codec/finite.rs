@@ -2,10 +2,13 @@
 //! write `null` for them, and the other side would read something else than was sent.
 
 use std::fmt::Display;
+use std::io;
 
 use serde::Serialize;
 use serde::ser::{self, Serializer};
+use serde_json::ser::Formatter;
 
+use super::envelope::depth_within;
 use crate::error::text::bounded;
 
 /// Why a value has no JSON.
@@ -37,14 +40,79 @@ pub fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result
     })
 }
 
-/// Whether [`to_json`] would succeed, without writing anything.
+/// Whether [`to_json`] would succeed with a text of at most `bytes` that nests at most `depth` levels, without writing anything.
 ///
 /// # Errors
-/// As [`to_json`].
-pub fn check_json<T: Serialize + ?Sized>(value: &T) -> Result<(), EncodeError> {
+/// As [`to_json`], and for a text beyond either limit.
+pub fn check_json<T: Serialize + ?Sized>(value: &T, depth: usize, bytes: usize) -> Result<(), EncodeError> {
+    let (room, levels) = (Room { bytes, left: bytes }, Levels { depth, left: depth });
     value
-        .serialize(Finite::plain(&mut serde_json::Serializer::new(std::io::sink())))
+        .serialize(Finite::plain(&mut serde_json::Serializer::with_formatter(room, levels)))
         .map_err(|error| EncodeError { message: bounded(error.to_string()) })
+}
+
+/// Keeps nothing, and takes no more than there is room for.
+struct Room {
+    bytes: usize,
+    left: usize,
+}
+
+impl io::Write for Room {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(text.len());
+        self.left = left.ok_or_else(|| io::Error::other(format!("its JSON has more than {} bytes", self.bytes)))?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes compact JSON that nests so deep at most.
+struct Levels {
+    depth: usize,
+    left: usize,
+}
+
+impl Levels {
+    fn too_deep(&self) -> io::Error {
+        io::Error::other(format!("its JSON nests deeper than {} levels", self.depth))
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| self.too_deep())?;
+        Ok(())
+    }
+}
+
+impl Formatter for Levels {
+    fn begin_array<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.enter()?;
+        out.write_all(b"[")
+    }
+
+    fn end_array<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.left += 1;
+        out.write_all(b"]")
+    }
+
+    fn begin_object<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.enter()?;
+        out.write_all(b"{")
+    }
+
+    fn end_object<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.left += 1;
+        out.write_all(b"}")
+    }
+
+    fn write_raw_fragment<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        if !depth_within(text.as_bytes(), self.left) {
+            return Err(self.too_deep());
+        }
+        out.write_all(text.as_bytes())
+    }
 }
 
 /// A serializer, or an open compound of one, that checks every float on its way to the one inside.

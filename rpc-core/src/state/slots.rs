@@ -19,9 +19,13 @@ use self::entries::Entries;
 use self::gate::{Gate, not_open, untouched};
 use self::piece::PieceWriter;
 use super::{Content, Pulled, SlotState, StateError};
+use crate::codec::envelope::MAX_DEPTH;
 use crate::codec::finite::check_json;
 use crate::error::{Kind, RpcError};
 use crate::slot::Slot;
+
+/// Most bytes of one entry as JSON: half of the largest answer that the target of a move reads, which holds others too.
+pub const MAX_ENTRY: usize = crate::limits::MAX_MESSAGE * 8;
 
 /// What can be a key of [`Slots`]: any type that is `Serialize + DeserializeOwned + Eq + Hash + Clone + Send + Sync + 'static`.
 #[diagnostic::on_unimplemented(
@@ -143,8 +147,9 @@ impl<K: Key, V: Value> Slots<K, V> {
     /// Nothing was changed, in every case. [`Kind::SlotMismatch`] for a key of another slot than the running call's;
     /// [`Kind::Internal`] outside of a call with a key, or from within another closure; [`Kind::WrongEpoch`] when the slot has
     /// gone to another node meanwhile, and [`Kind::NoAuthority`] when the node's right to execute has lapsed, both with
-    /// [`Executed::Maybe`](crate::Executed::Maybe), since the call has run until here; [`Kind::Encode`] for a value that cannot
-    /// be written as JSON (NaN, an infinity), and so could never move; [`Kind::BadKey`] for a key that cannot be hashed.
+    /// [`Executed::Maybe`](crate::Executed::Maybe), since the call has run until here; [`Kind::Encode`] for a value that
+    /// could never move: one that cannot be written as JSON (NaN, an infinity), nests deeper than 124 levels, or has with its key more
+    /// than [`MAX_ENTRY`] bytes; [`Kind::BadKey`] for a key that cannot be hashed.
     ///
     /// # Panics
     /// When `change` panics; the old value stays.
@@ -185,11 +190,18 @@ impl<K: Key, V: Value> Slots<K, V> {
     }
 
     /// How many entries the slots of this node hold, at about this moment.
+    ///
+    /// # Panics
+    /// Within a closure of a `Slots`, which holds a lock that this would wait for.
     pub fn len(&self) -> usize {
+        let _inside = Inside::enter(&self.0.name).unwrap_or_else(|error| panic!("{}", error.message()));
         Slot::all().map(|slot| self.owned(&self.cell(slot)).map_or(0, Entries::len)).sum()
     }
 
     /// Whether the slots of this node hold nothing.
+    ///
+    /// # Panics
+    /// As [`len`](Self::len).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -208,7 +220,7 @@ impl<K: Key, V: Value> Slots<K, V> {
     }
 
     fn check_movable(&self, key: &K, value: &V) -> Result<(), RpcError> {
-        check_json(&(key, value)).map_err(|error| {
+        check_json(&(key, value), MAX_DEPTH - piece::AROUND, MAX_ENTRY).map_err(|error| {
             let message = format!("{} cannot keep the value, which could not move with its slot: {error}", self.0.name);
             untouched(Kind::Encode, message)
         })

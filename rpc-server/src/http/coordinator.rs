@@ -14,7 +14,6 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::StreamExt;
-use http_body_util::{BodyExt, Limited};
 use rpc_core::coordinator::embedded::Embedded;
 use rpc_core::coordinator::wire::{Answer, Ask, MAX_ASK, PATH, Told, WATCH_PATH, WatchAsk};
 use rpc_core::coordinator::{Changes, Coordinator, CoordinatorError};
@@ -24,19 +23,23 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Most requests that are read or worked on at once: with the largest bodies, 192 MiB. Each takes a few milliseconds.
+use crate::memory::{self, Memory, Unread};
+
+/// Most requests that are worked on at once, each for a few milliseconds. All bodies together may take as much memory as so many of
+/// the largest: 192 MiB.
 const MAX_ASKING: usize = 64;
 
 /// Most watches at once: two of every node, one of which may be a dead connection's.
 const MAX_WATCHES: usize = 2 * MAX_NODES;
 
-/// Longest wait for a place and for the body: whoever asks gives up after a second.
+/// Longest wait for the body and for a place: whoever asks gives up after a second.
 const READ_TIME: Duration = Duration::from_secs(1);
 
 /// What the routes share.
 #[derive(Clone)]
 struct Served {
     coordinator: Arc<Embedded>,
+    bodies: Arc<Memory>,
     asking: Arc<Semaphore>,
     watches: Arc<Semaphore>,
 }
@@ -44,7 +47,7 @@ struct Served {
 /// The routes of `coordinator`, to be merged into those of the node that holds it. Other nodes have none of them: 404.
 pub fn routes(coordinator: Arc<Embedded>) -> Router {
     let (asking, watches) = (Arc::new(Semaphore::new(MAX_ASKING)), Arc::new(Semaphore::new(MAX_WATCHES)));
-    let served = Served { coordinator, asking, watches };
+    let served = Served { coordinator, bodies: Memory::new(MAX_ASKING * MAX_ASK), asking, watches };
     Router::new().route(PATH, post(ask)).route(WATCH_PATH, post(watch)).with_state(served)
 }
 
@@ -88,9 +91,13 @@ impl Served {
     /// The body as what it should be, and a place among those who ask.
     async fn read<T: DeserializeOwned>(&self, request: Request) -> Result<(T, OwnedSemaphorePermit), TurnedAway> {
         check(request.headers())?;
+        // Before a place is taken: a body that comes slowly must not keep out a node's beat.
+        let body = memory::read(request.into_body(), MAX_ASK, &self.bodies).await.map_err(|unread| match unread {
+            Unread::NoMemory => TurnedAway::SLOW,
+            Unread::TooLarge | Unread::BrokenOff => TurnedAway::BROKEN,
+        })?;
         let place = self.asking.clone().acquire_owned().await.map_err(|_closed| TurnedAway::FULL)?;
-        let body = Limited::new(request.into_body(), MAX_ASK).collect().await.map_err(|_| TurnedAway::BROKEN)?;
-        let asked = serde_json::from_slice(&body.to_bytes()).map_err(|_| TurnedAway::GARBAGE)?;
+        let asked = serde_json::from_slice(&body).map_err(|_| TurnedAway::GARBAGE)?;
         Ok((asked, place))
     }
 
@@ -149,4 +156,34 @@ fn write<T: Serialize>(value: &T) -> Bytes {
     let mut line = serde_json::to_vec(value).unwrap_or_default();
     line.push(b'\n');
     line.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::Request as HttpRequest;
+    use futures_util::future::{FutureExt, join_all};
+    use futures_util::stream;
+    use rpc_core::clock::BootClock;
+
+    use super::*;
+
+    fn asked(body: Body) -> Request {
+        HttpRequest::post(PATH).header(CONTENT_TYPE, "application/json").body(body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn bodies_that_never_come_keep_nobody_out() {
+        let served = Served {
+            coordinator: Embedded::in_memory(Arc::new(BootClock)),
+            bodies: Memory::new(MAX_ASK),
+            asking: Arc::new(Semaphore::new(1)),
+            watches: Arc::new(Semaphore::new(1)),
+        };
+        let never = || asked(Body::from_stream(stream::pending::<Result<Bytes, Infallible>>()));
+        let mut slow = Box::pin(join_all((0..10).map(|_| ask(State(served.clone()), never()))));
+        assert!((&mut slow).now_or_never().is_none());
+        let answer = ask(State(served.clone()), asked(Body::from(r#"{"range":""}"#))).now_or_never();
+        assert_eq!(answer.map(|answer| answer.status()), Some(StatusCode::OK));
+        assert!(slow.await.iter().all(|late| late.status() == StatusCode::SERVICE_UNAVAILABLE));
+    }
 }

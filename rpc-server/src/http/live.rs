@@ -49,6 +49,12 @@ pub(super) async fn operate(State(node): State<Node>, request: HttpRequest) -> R
 async fn read<T: DeserializeOwned>(node: &Node, request: HttpRequest) -> Result<T, Box<Response>> {
     let (parts, body) = request.into_parts();
     let body = checked(node, &parts, body).await.map_err(|away| Box::new(away.into_response()))?;
+    let is_object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if !is_object {
+        // serde would take an array for a struct.
+        let refusal = Refusal { error: "the request is no JSON object".to_owned() };
+        return Err(Box::new(refused(StatusCode::BAD_REQUEST, refusal)));
+    }
     serde_json::from_slice(&body).map_err(|error| {
         let refusal = Refusal { error: format!("the request cannot be read: {error}") };
         Box::new(refused(StatusCode::BAD_REQUEST, refusal))

@@ -11,6 +11,9 @@ use rpc_core::slot::Slot;
 use rpc_core::transport::headers::{self, About};
 use rpc_core::{Kind, RpcError};
 
+/// What a caller is told to wait for a node that has just started: about as long as it takes to find its cluster.
+const JOINING_RETRY_AFTER: Duration = Duration::from_millis(100);
+
 /// What the headers of a request say.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
@@ -39,11 +42,17 @@ impl Origin {
     /// if the caller names none.
     ///
     /// # Errors
-    /// [`Kind::InvalidRequest`] naming the header that cannot be read; [`Kind::Unauthorised`] for a caller of another cluster.
+    /// [`Kind::InvalidRequest`] naming the header that cannot be read; [`Kind::Unauthorised`] for a caller of another cluster,
+    /// [`Kind::Recovering`] as long as the node has none.
     pub(super) fn read(headers: &HeaderMap, cluster: &str, arrival: Instant, wait: Duration) -> Result<Self, RpcError> {
         let about = text(headers, &headers::CALL)?.map(About::parse).transpose();
         let about = about.map_err(|error| RpcError::new(Kind::InvalidRequest, error.to_string()))?;
         if let Some(theirs) = about.and_then(|about| about.cluster).filter(|theirs| *theirs != cluster) {
+            if cluster.is_empty() {
+                // Started again at its address, and called by those who knew it before.
+                let message = "this node has not joined its cluster yet";
+                return Err(RpcError::new(Kind::Recovering, message).with_retry_after(JOINING_RETRY_AFTER));
+            }
             let message =
                 format!("this node belongs to cluster {cluster}, the caller to {theirs}: their lists of nodes differ");
             return Err(RpcError::new(Kind::Unauthorised, message));
@@ -84,7 +93,13 @@ fn asked_wait(text: &str) -> Result<Duration, RpcError> {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, RpcError> {
-    headers.get(name).map(|value| value.to_str().map_err(|_| unreadable(name))).transpose()
+    let mut given = headers.get_all(name).iter();
+    let first = given.next();
+    if given.next().is_some() {
+        // Two of them could say different things to different readers.
+        return Err(unreadable(name));
+    }
+    first.map(|value| value.to_str().map_err(|_| unreadable(name))).transpose()
 }
 
 fn hops(headers: &HeaderMap) -> Result<u8, RpcError> {
@@ -98,4 +113,20 @@ fn is_number(text: &str) -> bool {
 
 fn unreadable(name: &HeaderName) -> RpcError {
     RpcError::new(Kind::InvalidRequest, format!("the header {name} cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_knows_the_cluster_waits_for_a_node_that_has_yet_to_find_it() {
+        let mut headers = HeaderMap::new();
+        headers.insert(headers::CALL, "00c0ffee00c0ffee-7-0;cluster=c".parse().unwrap());
+        let read = |cluster| Origin::read(&headers, cluster, Instant::now(), Duration::from_secs(1));
+        let refused = |cluster| read(cluster).map(drop).map_err(|error| (error.kind(), error.executed()));
+        assert_eq!(refused("c"), Ok(()));
+        assert_eq!(refused("d"), Err((Kind::Unauthorised, rpc_core::Executed::No)));
+        assert_eq!(refused(""), Err((Kind::Recovering, rpc_core::Executed::No)));
+    }
 }

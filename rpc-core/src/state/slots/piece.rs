@@ -10,6 +10,9 @@ use crate::codec::finite::{EncodeError, write_json};
 /// The version of the form.
 const VERSION: u32 = 1;
 
+/// Levels of nesting around an entry: the piece, and its list.
+pub(super) const AROUND: usize = 2;
+
 /// A piece being written.
 #[derive(Default)]
 pub(super) struct PieceWriter {

@@ -155,6 +155,9 @@ fn a_map_within_a_closure_is_an_error_and_no_deadlock() {
     in_call("foo", 1, || map.insert(&key, 1)).unwrap();
     map.each_owned(|_, key, _| visited = in_call("foo", 1, || map.get(key))).unwrap();
     refused(visited, Kind::Internal, Executed::No);
+    let counts = || in_call("foo", 1, || map.update(&key, 0, |value| *value = map.len() as u64));
+    assert!(catch_unwind(AssertUnwindSafe(counts)).is_err());
+    assert_eq!((in_call("foo", 1, || map.get(&key)), map.len()), (Ok(Some(1)), 1), "nothing is locked behind it");
 }
 
 #[test]
@@ -169,6 +172,21 @@ fn a_value_that_could_not_move_is_refused_when_it_is_written() {
         }
         assert_eq!(map.get(&key), Ok(Some(1.5)));
     });
+}
+
+#[test]
+fn what_is_taken_can_be_moved_however_deep_and_the_rest_is_refused() {
+    let nested = |depth: usize| (0..depth).fold(serde_json::Value::Null, |inner, _| vec![inner].into());
+    let ((from, _), (to, _)) = (map::<serde_json::Value>("default"), map::<serde_json::Value>("default"));
+    let (key, slot) = key("foo");
+    from.open(slot, 1, Content::Empty).unwrap();
+    in_call("foo", 1, || {
+        refused(from.insert(&key, nested(125)), Kind::Encode, Executed::No);
+        from.insert(&key, nested(124)).unwrap();
+        refused(from.insert(&key, "x".repeat(MAX_ENTRY).into()), Kind::Encode, Executed::No);
+    });
+    assert_eq!(copy(&from, &to, slot, 1, || ()), 1);
+    assert_eq!(to.staged(slot), 1);
 }
 
 #[test]

@@ -64,7 +64,9 @@ impl<'a> About<'a> {
         let (id, mut rest) = cut(text, b';').unwrap_or((text, ""));
         let mut about = Self::call(id.parse().map_err(|_| Unreadable("call id"))?);
         while !rest.is_empty() {
-            let (name, behind) = cut(rest, b'=').ok_or(Unreadable("members"))?;
+            // A member without a value must not swallow the next one, name and all.
+            let named = cut(rest, b'=').filter(|(name, _)| !name.is_empty() && !name.contains(';'));
+            let (name, behind) = named.ok_or(Unreadable("members"))?;
             if name == "cluster" {
                 // The last member, to the end: a cluster's id may hold any letter.
                 about.cluster = Some(behind);
@@ -149,6 +151,9 @@ mod tests {
             (";epoch=+1", "epoch"),
             (";ms=NaN", "ms"),
             (";ms", "members"),
+            (";via;slot=7", "members"),
+            (";;cluster=another", "members"),
+            (";=7", "members"),
         ] {
             assert_eq!(About::parse(&text(members)), Err(Unreadable(part)), "{members}");
         }

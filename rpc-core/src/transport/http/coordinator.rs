@@ -29,7 +29,7 @@ pub struct RemoteCoordinator {
 }
 
 impl RemoteCoordinator {
-    /// The coordinator at one of these `host:port`s; nothing is dialed yet.
+    /// The coordinator at one of these addresses, each `host:port` or `http://host:port`; nothing is dialed yet.
     ///
     /// # Errors
     /// [`Kind::BadArguments`] for no address or one that makes no URL, [`Kind::Internal`] when the operating system refuses what the
@@ -40,7 +40,9 @@ impl RemoteCoordinator {
             return Err(bad("no address of a coordinator is given".to_owned()));
         }
         let url = |address: &String| {
-            let url = super::url(address, "/").map_err(|error| bad(error.to_string()))?;
+            let plain = address.strip_prefix("http://").unwrap_or(address);
+            let url =
+                super::url(plain.strip_suffix('/').unwrap_or(plain), "/").map_err(|error| bad(error.to_string()))?;
             let is_plain = url.path() == "/" && url.username().is_empty() && url.query().is_none();
             if is_plain { Ok(url) } else { Err(bad(format!("{address:?} is no host:port"))) }
         };
