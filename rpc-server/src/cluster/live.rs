@@ -134,6 +134,7 @@ impl Live {
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
             let over = tokio::select! {
+                biased;
                 over = self.incarnate() => over,
                 () = self.leaving.notified() => {
                     self.retire();

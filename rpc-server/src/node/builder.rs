@@ -302,8 +302,10 @@ impl NodeBuilder {
             Memory::new(self.max_body_memory.max(self.settings.max_message.saturating_add(limits::ENVELOPE_ROOM)));
         let Membership { groups, authority, cluster, coordinated } = membership;
         let here = Here::new(NodeId::new(address.as_str()), groups, authority, self.settings);
-        let client_side =
-            WhereverBuilder::inside(here.clone(), cluster).http(self.http).force_remote(self.force_remote);
+        let client_side = WhereverBuilder::inside(here.clone(), cluster)
+            .http(self.http)
+            .random(self.place.random)
+            .force_remote(self.force_remote);
         let client_side = match self.transport {
             Some(transport) => client_side.transport(transport),
             None => client_side,
