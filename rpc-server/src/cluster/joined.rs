@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use super::holder::Holder;
 use super::picture::{self, Gallery};
+use super::planted::Planted;
 
 /// How long a node waits for its own picture to show what a transaction told it. The picture follows within milliseconds; without
 /// it nothing is wrong, only later.
@@ -37,6 +38,7 @@ pub(super) struct Joined {
     pub(super) addresses: Mutex<BTreeMap<NodeId, String>>,
     pub(super) look: Notify,
     pub(super) state: RwLock<NodeState>,
+    pub(super) planted: Option<Planted>,
 }
 
 impl Joined {

@@ -33,7 +33,7 @@ use super::problem::{Problem, StartError};
 use super::providers::Providers;
 use super::{Doorman, Node, Parts, states};
 use crate::catalogue::{Catalogue, Doubled};
-use crate::cluster::Live;
+use crate::cluster::{Live, Planted};
 use crate::listener::Limits;
 use crate::memory::Memory;
 
@@ -146,6 +146,13 @@ impl NodeBuilder {
     /// Another clock and other random numbers than the machine's, for simulations.
     pub fn clock(mut self, clock: Arc<dyn Clock>, random: fn() -> u64) -> Self {
         (self.place.clock, self.place.random) = (clock, random);
+        self
+    }
+
+    /// Plants a mistake that a simulation is to find.
+    #[doc(hidden)]
+    pub fn plant(mut self, mistake: Planted) -> Self {
+        self.place.planted = Some(mistake);
         self
     }
 
