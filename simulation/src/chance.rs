@@ -12,12 +12,12 @@ thread_local! {
 }
 
 /// Begins the sequence of `seed`.
-pub fn begin(seed: u64) {
+pub(crate) fn begin(seed: u64) {
     DICE.with_borrow_mut(|dice| dice.seed(seed));
 }
 
 /// The next number of the sequence.
-pub fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     DICE.with_borrow_mut(|dice| dice.u64(..))
 }
 

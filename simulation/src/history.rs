@@ -42,7 +42,6 @@ pub(crate) enum Answer {
 /// An execution of an append.
 #[derive(Clone, Debug)]
 pub(crate) struct Execution {
-    pub(crate) key: String,
     pub(crate) place: Place,
     pub(crate) node: String,
 }
@@ -141,7 +140,7 @@ impl History {
         let mut told = self.told();
         let line = format!("{node} appends {item} to {key} at {} in epoch {}", place.number, place.epoch);
         told.trace.line(now(), &line);
-        told.executions.entry(item).or_default().push(Execution { key: key.to_owned(), place, node });
+        told.executions.entry(item).or_default().push(Execution { place, node });
     }
 
     /// A caller heard what became of its call.

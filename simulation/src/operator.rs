@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use rpc_core::cluster::mirror::Mirror;
 use rpc_core::cluster::moves::{self, MoveName};
