@@ -54,11 +54,6 @@ impl Desk {
         self.store().range("").unwrap_or_default()
     }
 
-    /// Loses everything.
-    pub(crate) fn wipe(&self) {
-        *self.store() = Store::new();
-    }
-
     /// Serves until it crashes.
     pub(crate) async fn serve(self: Arc<Self>) -> io::Result<()> {
         let listener = TcpListener::bind(("0.0.0.0", wire::PORT)).await?;

@@ -110,7 +110,8 @@ impl Faults {
     }
 
     fn mend(&mut self, sim: &mut Sim<'_>, now: Duration) {
-        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.mends).into_iter().partition(|(due, _)| *due <= now);
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.mends).into_iter().partition(|(due, _)| *due <= now);
         self.mends = later;
         for (_, mend) in due {
             self.note(now, &format!("{mend:?}"));

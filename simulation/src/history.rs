@@ -121,7 +121,10 @@ impl History {
         // Hosts run one after the other through the same tick: what is closer than that has no order.
         let is_later = at > since + 2 * TICK;
         let why = if by.epoch < newest.epoch && is_later {
-            format!("slot {slot} was polled under epoch {} on {} after epoch {} had begun on {}", by.epoch, by.node, newest.epoch, newest.node)
+            format!(
+                "slot {slot} was polled under epoch {} on {} after epoch {} had begun on {}",
+                by.epoch, by.node, newest.epoch, newest.node
+            )
         } else if by.epoch == newest.epoch && (&by.node, by.start) != (&newest.node, newest.start) {
             format!("slot {slot} was polled under epoch {} on {} and on {}", by.epoch, by.node, newest.node)
         } else {
@@ -154,7 +157,12 @@ impl History {
                     Executed::Maybe => "maybe",
                     _ => "yes",
                 };
-                format!("call {item:?} of {} failed, executed {executed}: {:?} {}", heard.key, error.kind(), error.message())
+                format!(
+                    "call {item:?} of {} failed, executed {executed}: {:?} {}",
+                    heard.key,
+                    error.kind(),
+                    error.message()
+                )
             }
         };
         let mut told = self.told();

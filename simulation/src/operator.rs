@@ -103,4 +103,3 @@ fn a_move(mirror: &Mirror, nodes: &[&NodeRecord], number: u64) -> Option<Txn> {
     let name = MoveName { group: GROUP.to_owned(), id: format!("ordered-{number}"), bucket };
     moves::plan(None, &name, mirror.bucket(GROUP, bucket)?, &slots, &from, &to)
 }
-
