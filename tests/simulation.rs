@@ -4,8 +4,9 @@ use std::thread;
 
 use wherever_simulation::{Bug, Options, Report, run};
 
-/// Seeds of the plain test; more of them with the environment variable `SIMULATION_SEEDS`.
-const SEEDS: u64 = 6;
+/// Seeds of the plain test, each of them some seconds of work without optimisation; more with the environment variable
+/// `SIMULATION_SEEDS`.
+const SEEDS: u64 = 2;
 
 /// Each planted mistake is found within so many seeds.
 const FOUND_WITHIN: u64 = 10;
@@ -50,16 +51,19 @@ fn a_hand_over_without_a_seal_is_found() {
 }
 
 #[test]
+#[ignore = "takes minutes without optimisation: run it by name, with --release"]
 fn an_unsealing_by_a_timer_is_found() {
     is_found(Bug::TimerUnseal);
 }
 
 #[test]
+#[ignore = "takes minutes without optimisation: run it by name, with --release"]
 fn a_failover_without_its_wait_is_found() {
     is_found(Bug::NoWait);
 }
 
 #[test]
+#[ignore = "takes minutes without optimisation: run it by name, with --release"]
 fn records_of_calls_that_stay_behind_are_found() {
     is_found(Bug::DedupStays);
 }
