@@ -18,6 +18,7 @@ mod live;
 mod membership;
 mod operate;
 mod picture;
+mod planted;
 mod sending;
 mod source;
 mod steward;
@@ -26,5 +27,7 @@ mod view;
 
 pub use live::{Ended, LiveSettings, Status};
 pub use membership::JoinError;
+#[doc(hidden)]
+pub use planted::Planted;
 
 pub(crate) use live::Live;

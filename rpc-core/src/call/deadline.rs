@@ -1,6 +1,8 @@
 //! When a caller stops waiting: an instant of the monotonic clock, never a wall-clock time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Deadline of a call that neither its caller nor its context gave one.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);

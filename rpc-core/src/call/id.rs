@@ -101,7 +101,12 @@ impl Session {
     /// # Panics
     /// When the operating system has no randomness to give, which no supported system does after boot.
     pub fn new() -> Self {
-        Self { id: random(), numbers: Arc::new(Mutex::new(Numbers { next: 1, open: BTreeSet::new() })) }
+        Self::of(random())
+    }
+
+    /// A session of this number, which nobody else has or can guess.
+    pub fn of(id: u64) -> Self {
+        Self { id, numbers: Arc::new(Mutex::new(Numbers { next: 1, open: BTreeSet::new() })) }
     }
 
     /// The id of the next call, if that leaves no record: nobody is told when it is answered.

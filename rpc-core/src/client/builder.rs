@@ -12,7 +12,7 @@ use super::fanout::Fanout;
 use super::router::Router;
 use super::shared::Shared;
 use crate::call::Caller;
-use crate::call::id::Session;
+use crate::call::id::{Session, random};
 use crate::cluster::view::is_dialable;
 use crate::error::{Kind, RpcError};
 use crate::limits::MAX_GROUPS;
@@ -36,6 +36,7 @@ pub struct WhereverBuilder {
     seeds: Vec<String>,
     cluster: Arc<OnceLock<String>>,
     layers: Vec<Layer>,
+    random: fn() -> u64,
 }
 
 impl WhereverBuilder {
@@ -74,6 +75,7 @@ impl WhereverBuilder {
             seeds: Vec::new(),
             cluster: Arc::new(cluster),
             layers: Vec::new(),
+            random,
         }
     }
 
@@ -95,6 +97,13 @@ impl WhereverBuilder {
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// Other random numbers than the operating system's, for simulations.
+    #[must_use]
+    pub fn random(mut self, random: fn() -> u64) -> Self {
+        self.random = random;
         self
     }
 
@@ -121,8 +130,8 @@ impl WhereverBuilder {
             Some(transport) => transport,
             None => Arc::new(HttpTransport::new(&self.http, self.cluster.clone())?),
         };
-        let session = Session::new();
-        let noise = AtomicU64::new(session.next().session);
+        let session = Session::of((self.random)());
+        let noise = AtomicU64::new((self.random)());
         let shared = Arc::new(Shared {
             here: self.here,
             groups: self.groups,

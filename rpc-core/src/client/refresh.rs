@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::shared::Shared;
 use crate::call::Deadline;
@@ -26,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Refreshes the map if that is possible and due, and returns when the map is as new as it can be had. A node need not ask: one of
 /// a fixed cluster has nothing to refresh, and any other is told.
 pub(super) async fn ask_for_map(shared: &Arc<Shared>, deadline: Deadline) {
-    let _late_is_no_matter = tokio::time::timeout_at(deadline.instant().into(), refresh(shared, false)).await;
+    let _late_is_no_matter = tokio::time::timeout_at(deadline.instant(), refresh(shared, false)).await;
 }
 
 /// Asks for the map in the background, if it is due and nobody else does.

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either};
+use tokio::time::Instant;
 
 use super::refresh;
 use super::retry::{ASK_AGAIN_WITHIN, Retry, Step};

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::counts::Counts;
 use crate::call::id::Session;

@@ -269,6 +269,7 @@ impl Follower {
     async fn listen(&self, watch: &mut Option<Watch>) -> Input {
         let Some(stream) = watch else { return Input::Behind };
         tokio::select! {
+            biased;
             told = timeout(WATCH_SILENCE, stream.next()) => match told {
                 Ok(Some(Ok(changes))) => Input::Told(changes),
                 Ok(Some(Err(error))) => Input::Failed(error),

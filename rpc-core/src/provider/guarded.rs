@@ -114,7 +114,7 @@ impl<'a> Guard<'a> {
         }
         let Some(context) = &mut self.context else { return Poll::Pending };
         let deadline = context.settle();
-        let timer = self.timer.insert(Box::pin(sleep_until(deadline.instant().into())));
+        let timer = self.timer.insert(Box::pin(sleep_until(deadline.instant())));
         if timer.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
@@ -225,7 +225,7 @@ pub(crate) async fn joined<T>(
     deadline: Option<Deadline>,
 ) -> Result<T, RpcError> {
     let finished = match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline.instant().into(), task).await,
+        Some(deadline) => tokio::time::timeout_at(deadline.instant(), task).await,
         None => Ok(task.await),
     };
     match finished {

@@ -173,7 +173,7 @@ impl Incoming {
     /// Waits for a slot that is being handed over or loaded; any other is not here.
     async fn wait_for(&self, slot: Slot) -> Result<Occupied<'_>, RpcError> {
         let patience = Instant::now() + MAX_PARK;
-        let until = self.deadline.map_or(patience, |deadline| patience.min(deadline.instant().into()));
+        let until = self.deadline.map_or(patience, |deadline| patience.min(deadline.instant()));
         self.group.admit(slot, until, self.is_waited_for()).await.map_err(|why| self.not_here(slot, why))
     }
 

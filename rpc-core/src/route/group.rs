@@ -224,6 +224,10 @@ impl Group {
     pub fn learn(&self, slot: Slot, owner: &NodeId, epoch: u64) -> bool {
         let index = self.index(owner);
         let is_news = index.is_some_and(|owner| self.map.advance(slot, Ownership { owner, epoch }));
+        if index.is_some() {
+            // What a redirect said of the slot counts no more: the next map may be older than what was read.
+            self.redirected.lock().unwrap_or_else(PoisonError::into_inner).remove(&slot);
+        }
         if is_news {
             self.park.wake(slot);
         }
@@ -356,5 +360,25 @@ impl Groups {
     /// All groups made so far, by name.
     pub fn all(&self) -> Vec<Arc<Group>> {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::view::SlotRange;
+
+    #[test]
+    fn an_older_map_takes_back_a_redirect_but_not_what_was_read() {
+        let node = |name: &str| NodeInfo { id: NodeId::new(name), address: name.to_owned(), weight: 1 };
+        let (first, last) = (Slot::all().next().expect("a slot"), Slot::all().next_back().expect("a slot"));
+        let slots = vec![SlotRange { first, last, node: 0, epoch: 3 }];
+        let older = GroupView { nodes: vec![node("a:1"), node("b:1")], slots };
+        let (group, b) = (Group::new("g").at(NodeId::new("b:1")), NodeId::new("b:1"));
+        group.install(&older);
+        assert!(group.follow(first, &b, 4) && group.follow(last, &b, 4));
+        assert!(group.learn(first, &b, 4));
+        group.install(&older);
+        assert_eq!((group.epoch(first), group.epoch(last)), (4, 3));
     }
 }

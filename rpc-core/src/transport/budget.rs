@@ -1,7 +1,8 @@
 //! The retry budget of one peer: retries are a fraction of the calls, so a peer in trouble is not buried under them.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 /// Thousandths of a retry that each call earns: one retry for five calls.
 const EARNED_PER_CALL: u64 = 200;

@@ -4,7 +4,7 @@ mod body;
 mod cancel;
 pub mod coordinator;
 mod hand_over;
-mod reply;
+pub mod reply;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -137,7 +137,7 @@ impl Caller for HttpPeer {
         Box::pin(async move {
             let url = self.url.as_ref().map_err(Clone::clone)?;
             let take_back = TakeBack::armed(&self.cancels, url, &call);
-            let answer = tokio::time::timeout_at(call.deadline.instant().into(), self.exchange(url, &call)).await;
+            let answer = tokio::time::timeout_at(call.deadline.instant(), self.exchange(url, &call)).await;
             take_back.disarm();
             answer.unwrap_or_else(|_| Err(self.too_late(&call)))
         })
@@ -159,41 +159,9 @@ impl HttpPeer {
         let mut body = Vec::with_capacity(call.params.len() + 96);
         envelope::write_request(&mut body, call.id.sequence, call.method.full_name, &call.params);
         let mut request = Request::new(Method::POST, url.clone());
-        *request.headers_mut() = self.headers(call);
+        *request.headers_mut() = headers_of(call, self.cluster.get().map(String::as_str));
         *request.body_mut() = Some(body.into());
         request
-    }
-
-    fn headers(&self, call: &Call) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(USUAL_HEADERS);
-        map.insert(CONTENT_TYPE, JSON);
-        map.insert(headers::CALL, self.about(call).to_value());
-        if call.hops > 0 {
-            map.insert(headers::HOPS, u64::from(call.hops).into());
-        }
-        if call.path.depth() > 0
-            && let Ok(path) = HeaderValue::from_str(&call.path.to_header())
-        {
-            map.insert(headers::PATH, path);
-        }
-        if let Some(trace) = call.trace.clone().and_then(|trace| HeaderValue::from_maybe_shared(trace).ok()) {
-            map.insert(headers::TRACE, trace);
-        }
-        map
-    }
-
-    fn about(&self, call: &Call) -> About<'_> {
-        let slot = call.target.slot();
-        // Rounded up, so that what is left of the last millisecond is not taken from the callee.
-        let left = call.deadline.remaining().as_micros().div_ceil(1000);
-        About {
-            id: call.id,
-            slot,
-            epoch: slot.map(|_| call.epoch),
-            retry: call.first_epoch,
-            left: Some(u64::try_from(left).unwrap_or(u64::MAX)),
-            cluster: self.cluster.get().map(String::as_str),
-        }
     }
 
     fn too_late(&self, call: &Call) -> RpcError {
@@ -201,6 +169,39 @@ impl HttpPeer {
         let message =
             format!("{} had no answer from {host} by its deadline; the node may have run it", call.method.full_name);
         RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe)
+    }
+}
+
+/// The headers of the request that carries `call` to a node of `cluster`.
+pub fn headers_of(call: &Call, cluster: Option<&str>) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(USUAL_HEADERS);
+    map.insert(CONTENT_TYPE, JSON);
+    map.insert(headers::CALL, about(call, cluster).to_value());
+    if call.hops > 0 {
+        map.insert(headers::HOPS, u64::from(call.hops).into());
+    }
+    if call.path.depth() > 0
+        && let Ok(path) = HeaderValue::from_str(&call.path.to_header())
+    {
+        map.insert(headers::PATH, path);
+    }
+    if let Some(trace) = call.trace.clone().and_then(|trace| HeaderValue::from_maybe_shared(trace).ok()) {
+        map.insert(headers::TRACE, trace);
+    }
+    map
+}
+
+fn about<'a>(call: &Call, cluster: Option<&'a str>) -> About<'a> {
+    let slot = call.target.slot();
+    // Rounded up, so that what is left of the last millisecond is not taken from the callee.
+    let left = call.deadline.remaining().as_micros().div_ceil(1000);
+    About {
+        id: call.id,
+        slot,
+        epoch: slot.map(|_| call.epoch),
+        retry: call.first_epoch,
+        left: Some(u64::try_from(left).unwrap_or(u64::MAX)),
+        cluster,
     }
 }
 

@@ -15,7 +15,8 @@ use rpc_core::transport::peers::Transport;
 use tokio::sync::{Notify, watch};
 
 use super::holder::Holder;
-use super::picture;
+use super::picture::{self, Gallery};
+use super::planted::Planted;
 
 /// How long a node waits for its own picture to show what a transaction told it. The picture follows within milliseconds; without
 /// it nothing is wrong, only later.
@@ -29,7 +30,7 @@ pub(super) struct Joined {
     pub(super) coordinator: Arc<dyn Coordinator>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) mirror: Arc<Mirror>,
-    pub(super) pictures: watch::Receiver<Arc<Picture>>,
+    pub(super) pictures: Gallery,
     pub(super) wherever: rpc_core::client::Wherever,
     /// One for each group that this node provides services of.
     pub(super) holders: Vec<Arc<Holder>>,
@@ -37,17 +38,18 @@ pub(super) struct Joined {
     pub(super) addresses: Mutex<BTreeMap<NodeId, String>>,
     pub(super) look: Notify,
     pub(super) state: RwLock<NodeState>,
+    pub(super) planted: Option<Planted>,
 }
 
 impl Joined {
     /// The records, as they change.
     pub(super) fn pictures(&self) -> watch::Receiver<Arc<Picture>> {
-        self.pictures.clone()
+        self.pictures.look()
     }
 
     /// The records as they are known now.
     pub(super) fn picture(&self) -> Arc<Picture> {
-        self.pictures.borrow().clone()
+        self.pictures.latest()
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -72,7 +74,7 @@ impl Joined {
 
     /// Where a node answers.
     pub(super) fn address_of(&self, node: &NodeId) -> Option<String> {
-        let picture = self.pictures.borrow();
+        let picture = self.pictures.latest();
         picture.nodes().get(node).map(|seen| seen.record.address.clone())
     }
 

@@ -26,6 +26,7 @@ use super::joined::Joined;
 use super::lead::Lead;
 use super::membership::{self, JoinError};
 use super::picture::Reader;
+use super::planted::{self, Planted};
 use super::steward::{Moves, Steward};
 
 /// Longest wait for the coordinator while a node leaves: whoever waits for it to end has better things to do.
@@ -53,6 +54,9 @@ pub struct LiveSettings {
     pub hand_over_time: Duration,
     /// Random numbers: ids of clusters and incarnations.
     pub random: fn() -> u64,
+    /// A mistake, in simulations that are to find it.
+    #[doc(hidden)]
+    pub planted: Option<Planted>,
 }
 
 /// How a node stands in its cluster.
@@ -134,6 +138,7 @@ impl Live {
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
             let over = tokio::select! {
+                biased;
                 over = self.incarnate() => over,
                 () = self.leaving.notified() => {
                     self.retire();
@@ -163,8 +168,8 @@ impl Live {
             Ok((joined, lease, machine, mut tasks)) => {
                 let moves = Arc::new(Moves::default());
                 self.set_current(Some(Current { joined: joined.clone(), moves: moves.clone() }));
-                let lead =
-                    Lead { joined: joined.clone(), timing: self.settings.timing, pace: self.settings.pace, lease };
+                let timing = planted::timing_to_lead(self.settings.planted, self.settings.timing);
+                let lead = Lead { joined: joined.clone(), timing, pace: self.settings.pace, lease };
                 let clock = self.settings.clock.clone();
                 let (coordinator, here) = (self.settings.coordinator.clone(), self.here.clone());
                 tasks.spawn(async move { beats::beat(coordinator, clock, machine, &here.authority).await });
@@ -214,6 +219,7 @@ impl Live {
             addresses: Mutex::default(),
             look: Notify::new(),
             state,
+            planted: self.settings.planted,
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { Over::Stopped(reader.run().await.to_string()) });

@@ -1,7 +1,7 @@
 //! The coordinator's records as this node knows them, read anew whenever something changed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rpc_core::clock::Clock;
 use rpc_core::cluster::mirror::Mirror as Picture;
@@ -18,14 +18,14 @@ pub(super) struct Reader {
     clock: Arc<dyn Clock>,
     seen: Arc<Snapshot>,
     picture: Picture,
-    shown: watch::Sender<Arc<Picture>>,
+    shown: Gallery,
 }
 
 impl Reader {
     /// A reader, and what it shows.
-    pub(super) fn new(mirror: Arc<Mirror>, clock: Arc<dyn Clock>) -> (Self, watch::Receiver<Arc<Picture>>) {
-        let (shown, pictures) = watch::channel(Arc::default());
-        (Self { mirror, clock, seen: Arc::default(), picture: Picture::default(), shown }, pictures)
+    pub(super) fn new(mirror: Arc<Mirror>, clock: Arc<dyn Clock>) -> (Self, Gallery) {
+        let shown = Gallery::default();
+        (Self { mirror, clock, seen: Arc::default(), picture: Picture::default(), shown: shown.clone() }, shown)
     }
 
     /// Reads for as long as it is polled.
@@ -53,7 +53,49 @@ impl Reader {
             tracing::error!(key = ?problem.key, why = %problem.why, "a record of the coordinator is passed over");
         }
         self.seen = next;
-        self.shown.send_replace(Arc::new(self.picture.clone()));
+        self.shown.show(Arc::new(self.picture.clone()));
+    }
+}
+
+/// Where a [`Reader`] shows its pictures, to any number of tasks.
+///
+/// Each task has a channel of its own, so that they are woken in the order in which they came: one channel for all wakes them in a
+/// random order, and no simulation would go the same way twice.
+#[derive(Clone, Default)]
+pub(super) struct Gallery(Arc<Mutex<Shown>>);
+
+#[derive(Default)]
+struct Shown {
+    latest: Arc<Picture>,
+    // As many as there are tasks; those of tasks that have ended go at the next look.
+    looking: Vec<watch::Sender<Arc<Picture>>>,
+}
+
+impl Gallery {
+    /// The picture that is shown now.
+    pub(super) fn latest(&self) -> Arc<Picture> {
+        self.lock().latest.clone()
+    }
+
+    /// The pictures, from now on.
+    pub(super) fn look(&self) -> watch::Receiver<Arc<Picture>> {
+        let mut shown = self.lock();
+        let (sender, pictures) = watch::channel(shown.latest.clone());
+        shown.looking.retain(|looking| !looking.is_closed());
+        shown.looking.push(sender);
+        pictures
+    }
+
+    fn show(&self, picture: Arc<Picture>) {
+        let mut shown = self.lock();
+        for looking in &shown.looking {
+            looking.send_replace(picture.clone());
+        }
+        shown.latest = picture;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

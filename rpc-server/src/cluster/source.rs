@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::decide::decide;
 use super::holder::Holder;
 use super::joined::Joined;
+use super::planted::{Planted, impatience};
 use super::sending::Sending;
 
 /// Questions that wait for one source. A target asks one after the other; a second one is a repetition.
@@ -84,11 +85,17 @@ impl Giving {
             biased;
             () = drained => {
                 self.drained = None;
-                self.holder.freeze(self.source.slots());
+                if self.joined.planted != Some(Planted::NoSeal) {
+                    self.holder.freeze(self.source.slots());
+                }
                 self.step(SourceEvent::Drained)
             }
             Some((question, reply)) = self.questions.recv() => self.asked(&question, reply),
             _ = self.pictures.changed() => self.look(),
+            () = impatience(self.joined.planted, self.source.is_sealed()) => {
+                self.holder.unseal(self.source.slots());
+                Vec::new()
+            }
             () = sleep(tick) => {
                 let mut actions = self.step(SourceEvent::Tick);
                 actions.extend(self.look());
@@ -161,6 +168,10 @@ impl Giving {
 
     async fn act(&mut self, action: SourceAction) -> Vec<SourceAction> {
         match action {
+            SourceAction::Seal if self.joined.planted == Some(Planted::NoSeal) => {
+                self.drained = Some(std::future::ready(()).boxed());
+                Vec::new()
+            }
             SourceAction::Seal => {
                 let is_sealed = self.holder.seal(self.source.slots());
                 if !is_sealed {

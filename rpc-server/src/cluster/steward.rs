@@ -96,6 +96,7 @@ impl Steward {
                 self.follow(&picture).await;
             }
             tokio::select! {
+                biased;
                 _ = pictures.changed() => {}
                 () = self.joined.look.notified() => {}
                 () = sleep(LOOK) => {}

@@ -1,6 +1,6 @@
 //! Where a request comes from: a client of ours, which knows the slot map, or anybody who speaks JSON-RPC.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::http::header::{HeaderMap, HeaderName};
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use rpc_core::limits::MAX_HOPS;
 use rpc_core::slot::Slot;
 use rpc_core::transport::headers::{self, About};
 use rpc_core::{Kind, RpcError};
+use tokio::time::Instant;
 
 /// What a caller is told to wait for a node that has just started: about as long as it takes to find its cluster.
 const JOINING_RETRY_AFTER: Duration = Duration::from_millis(100);

@@ -4,7 +4,6 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
-use std::time::Instant;
 
 use ::http::StatusCode;
 use ::http::header::{CONNECTION, HeaderValue};
@@ -18,7 +17,7 @@ use rpc_core::call::Deadline;
 use rpc_core::codec::envelope::{self, BadRequest, Id, Message, Unparsed};
 use rpc_core::limits;
 use rpc_core::{Executed, Kind, RpcError};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::doorman::{TurnedAway, check_body, check_origin};
 use super::origin::Origin;
@@ -42,7 +41,7 @@ pub(super) async fn rpc(State(node): State<Node>, request: Request) -> Response 
     // Most bodies came with their header, and need no timer.
     let read = match poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await {
         Poll::Ready(read) => Ok(read),
-        Poll::Pending => timeout_at(deadline.instant().into(), read).await,
+        Poll::Pending => timeout_at(deadline.instant(), read).await,
     };
     match read {
         Ok(Ok(body)) => serve(&node, origin, &body).await,

@@ -33,7 +33,7 @@ use super::problem::{Problem, StartError};
 use super::providers::Providers;
 use super::{Doorman, Node, Parts, states};
 use crate::catalogue::{Catalogue, Doubled};
-use crate::cluster::Live;
+use crate::cluster::{Live, Planted};
 use crate::listener::Limits;
 use crate::memory::Memory;
 
@@ -146,6 +146,13 @@ impl NodeBuilder {
     /// Another clock and other random numbers than the machine's, for simulations.
     pub fn clock(mut self, clock: Arc<dyn Clock>, random: fn() -> u64) -> Self {
         (self.place.clock, self.place.random) = (clock, random);
+        self
+    }
+
+    /// Plants a mistake that a simulation is to find.
+    #[doc(hidden)]
+    pub fn plant(mut self, mistake: Planted) -> Self {
+        self.place.planted = Some(mistake);
         self
     }
 
@@ -302,8 +309,10 @@ impl NodeBuilder {
             Memory::new(self.max_body_memory.max(self.settings.max_message.saturating_add(limits::ENVELOPE_ROOM)));
         let Membership { groups, authority, cluster, coordinated } = membership;
         let here = Here::new(NodeId::new(address.as_str()), groups, authority, self.settings);
-        let client_side =
-            WhereverBuilder::inside(here.clone(), cluster).http(self.http).force_remote(self.force_remote);
+        let client_side = WhereverBuilder::inside(here.clone(), cluster)
+            .http(self.http)
+            .random(self.place.random)
+            .force_remote(self.force_remote);
         let client_side = match self.transport {
             Some(transport) => client_side.transport(transport),
             None => client_side,

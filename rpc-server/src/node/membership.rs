@@ -15,7 +15,7 @@ use rpc_core::route::group::{Group, Groups};
 use rpc_core::transport::http::coordinator::RemoteCoordinator;
 
 use super::problem::Problem;
-use crate::cluster::LiveSettings;
+use crate::cluster::{LiveSettings, Planted};
 use crate::coordinator::RedbJournal;
 
 /// The file in a seed's folder that holds the coordinator's records.
@@ -49,6 +49,7 @@ pub(super) struct Place {
     pub(super) hand_over_time: std::time::Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: fn() -> u64,
+    pub(super) planted: Option<Planted>,
 }
 
 impl Default for Place {
@@ -61,6 +62,7 @@ impl Default for Place {
             hand_over_time: HAND_OVER,
             clock: Arc::new(BootClock),
             random,
+            planted: None,
         }
     }
 }
@@ -94,8 +96,8 @@ impl Coordination {
             Self::Join(addresses) => (Arc::new(RemoteCoordinator::new(&addresses).map_err(Problem::Client)?), None),
             Self::Given(coordinator) => (coordinator, None),
         };
-        let Place { weight, zone, timing, pace, hand_over_time, clock, random } = place;
-        let settings = LiveSettings { coordinator, clock, weight, zone, timing, pace, hand_over_time, random };
+        let Place { weight, zone, timing, pace, hand_over_time, clock, random, planted } = place;
+        let settings = LiveSettings { coordinator, clock, weight, zone, timing, pace, hand_over_time, random, planted };
         Ok(Some(Coordinated { settings, embedded }))
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const FAILURE: i64 = 1;
 ///
 /// # Errors
 /// The node's error; [`Kind::Protocol`] for what is not the protocol.
-pub(super) fn read(body: &Bytes, id: u64) -> Result<Reply, RpcError> {
+pub fn read(body: &Bytes, id: u64) -> Result<Reply, RpcError> {
     let garbage = |why: String| RpcError::new(Kind::Protocol, format!("the node's reply is not the protocol: {why}"));
     let reply = envelope::parse_reply(body).map_err(|error| garbage(error.to_string()))?;
     if reply.id.as_u64() != Some(id) {
