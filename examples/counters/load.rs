@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use tokio::signal::unix::{SignalKind, signal};
 use wherever::{Executed, RpcError, Slot, Wherever};
 
 use crate::check::{self, Called, Counted, End, Listed};
@@ -22,7 +23,7 @@ pub(crate) struct Load {
     /// Addresses of nodes; one that answers is enough
     #[arg(long, value_delimiter = ',', required = true)]
     nodes: Vec<String>,
-    /// For how long, in seconds
+    /// For how long, in seconds; SIGINT and SIGTERM end it sooner
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// How many calls at once
@@ -74,14 +75,16 @@ pub(crate) async fn run(load: &Load) -> Result<bool, Box<dyn Error>> {
         eprintln!("filled {} keys in {:?}", load.keys, run.began.elapsed());
     }
     eprintln!("the load begins");
-    let until = Instant::now() + Duration::from_secs(load.seconds);
-    let work = |_| tokio::spawn(run.clone().work(load.keys, until));
-    for worker in (0..load.workers).map(work).collect::<Vec<_>>() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let work = |_| tokio::spawn(run.clone().work(load.keys, is_over.clone()));
+    let workers: Vec<_> = (0..load.workers).map(work).collect();
+    end_of_time(Duration::from_secs(load.seconds)).await?;
+    is_over.store(true, Ordering::Relaxed);
+    for worker in workers {
         histories.push(worker.await?);
     }
     eprintln!("the load ends");
     let mut report = run.report(load, &histories, sampler).await?;
-    report.seconds = load.seconds;
     if load.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -100,9 +103,9 @@ impl Run {
         history
     }
 
-    async fn work(self, keys: usize, until: Instant) -> Vec<Entry> {
+    async fn work(self, keys: usize, is_over: Arc<AtomicBool>) -> Vec<Entry> {
         let mut history = Vec::new();
-        while Instant::now() < until {
+        while !is_over.load(Ordering::Relaxed) {
             history.push(self.call(fastrand::usize(..keys), fastrand::bool()).await);
         }
         history
@@ -186,6 +189,17 @@ impl Run {
     fn list(&self, key: usize) -> String {
         format!("{:x}/list-{key}", self.name)
     }
+}
+
+/// Ready when the time is over, or at a signal.
+async fn end_of_time(time: Duration) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
 
 fn slot(name: &str) -> Slot {

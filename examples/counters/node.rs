@@ -26,6 +26,9 @@ pub(crate) struct NodeArgs {
     /// Where the node listens, and where the others reach it
     #[arg(long, value_name = "HOST:PORT")]
     listen: String,
+    /// Where the others reach the node, and its name, if that is not where it listens
+    #[arg(long, value_name = "HOST:PORT")]
+    advertise: Option<String>,
     #[command(flatten)]
     membership: Membership,
     /// The node's share of the slots, relative to the others
@@ -64,7 +67,8 @@ struct Membership {
 pub(crate) async fn serve(args: NodeArgs) -> Result<(), Box<dyn Error>> {
     let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let listener = TcpListener::bind(&args.listen).await?;
-    let mut builder = Node::builder().advertise(&args.listen).weight(args.weight).expect::<CounterClient>();
+    let name = args.advertise.as_ref().unwrap_or(&args.listen);
+    let mut builder = Node::builder().advertise(name).weight(args.weight).expect::<CounterClient>();
     builder = builder.with(Trace::open(args.trace.as_deref())?);
     if let Some(zone) = args.zone {
         builder = builder.zone(zone);

@@ -11,7 +11,6 @@ use crate::check::{Called, End};
 /// What came of it.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
-    pub seconds: u64,
     pub calls: u64,
     pub acknowledged: u64,
     /// By kind, and whether they ran.
