@@ -42,6 +42,18 @@ pub fn node() -> Result<Node, StartError> {
     Node::builder().advertise("127.0.0.1:7001").only_given().provide(LengthsClient::provider(Provider)).build()
 }
 
+/// A node of a live cluster of its own: what it executes, it executes under authority that it has to renew.
+///
+/// # Errors
+/// None that the caller could cause.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub fn live_node() -> Result<Node, StartError> {
+    let node = Node::builder().advertise("127.0.0.1:7002").seed();
+    node.only_given().provide(LengthsClient::provider(Provider)).build()
+}
+
 /// The provider behind a plain `Arc<dyn …>`.
 #[must_use]
 pub fn direct() -> Arc<dyn DirectLengths> {

@@ -12,8 +12,8 @@ use rpc_core::route::map::{Ownership, SlotMap};
 use rpc_core::slot::Slot;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
-use wherever::RpcError;
-use wherever_benches::{Lengths, LengthsClient, Provider, direct, keys, node};
+use wherever::{Membership, Node, RpcError, StartError};
+use wherever_benches::{Lengths, LengthsClient, Provider, direct, keys, live_node, node};
 
 /// Rounds over all ways, unless an argument says how many: `cargo bench --bench local_call -- 5`.
 const ROUNDS: usize = 41;
@@ -31,12 +31,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (node, direct, keys) = (node()?, direct(), keys());
     let in_cluster: LengthsClient = node.client();
     let of_value = LengthsClient::local(Provider);
+    // On threads of its own: its beats must go on while this one does nothing but call.
+    let threads = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let (live, _membership) = threads.block_on(async { live_member().await })?;
+    let in_live: LengthsClient = live.client();
     let mut calls = [
         calls("call through Arc<dyn …>", &runtime, async |key| direct.length(key).await),
         calls("client of a local value: context, guard", &runtime, async |key| of_value.length(key).await),
         calls("client in a cluster, call stays: and hash, slot, counts", &runtime, async |key| {
             in_cluster.length(key).await
         }),
+        calls("client in a live cluster, call stays: and authority", &runtime, async |key| in_live.length(key).await),
     ];
     let costs = medians(&mut calls, &keys);
     println!("| a call | ns | above the direct one |\n|---|---|---|");
@@ -56,6 +61,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("| {name} | {ns:.1} |");
     }
     Ok(())
+}
+
+/// A node that is a member and serves its slots.
+async fn live_member() -> Result<(Node, Membership), StartError> {
+    let node = live_node()?;
+    let membership = node.start();
+    let client: LengthsClient = node.client();
+    // Calls wait for the slots; the first ones may come before anybody has them.
+    while client.length("a key").await.is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok((node, membership))
 }
 
 fn calls<'a>(

@@ -52,6 +52,7 @@ pub use rpc_server::node::{Node, NodeBuilder, Problem, StartError};
 pub use rpc_core::clock::{BootClock, Clock};
 pub use rpc_core::cluster::authority::Timing;
 pub use rpc_core::cluster::controller::Pace;
+pub use rpc_server::Membership;
 pub use rpc_server::cluster::{Ended, JoinError, Status};
 
 pub use rpc_server::testing;

@@ -35,3 +35,4 @@ pub mod testing;
 
 pub use listener::Limits;
 pub use node::{Node, NodeBuilder, StartError};
+pub use serve::Membership;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
-use wherever::testing::{Cluster, ClusterBuilder, ProvidingNode};
-use wherever::{Inject, RpcError, Slots, rpc_provider, rpc_service};
+use wherever::testing::{Cluster, ClusterBuilder, ProvidingNode, TestNode};
+use wherever::{Inject, NodeBuilder, RpcError, Slots, rpc_provider, rpc_service};
 
 #[rpc_service(name = "live.Ledger")]
 pub(crate) trait Ledger {
@@ -50,7 +50,9 @@ impl Ledger for Book {
 pub(crate) fn live(size: usize) -> ClusterBuilder {
     // `RUST_LOG=rpc_server=debug` shows what happened; without it, nothing is written.
     let _is_set_already = tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).try_init();
-    Cluster::builder(size).live().provide_with(Book::on)
+    // A busy machine may take long to move many slots; what does not fit into the time would be lost with its node.
+    let patient = |builder: NodeBuilder, _: &TestNode| builder.hand_over_time(Duration::from_secs(300));
+    Cluster::builder(size).live().configure(patient).provide_with(Book::on)
 }
 
 /// Calls that go on all the time.

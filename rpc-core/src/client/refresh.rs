@@ -14,6 +14,9 @@ use crate::service::linked_services;
 /// Least time between two requests for the map: redirects patch single slots, so the whole map is rarely needed.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Least time between two requests of calls that cannot go on without a newer map, because a node that it names is gone.
+const LEAST_INTERVAL_OF_LOST: Duration = Duration::from_millis(100);
+
 /// How long a call that can try elsewhere waits for a map: a round trip or two between nodes.
 const BRIEFLY: Duration = Duration::from_millis(20);
 
@@ -48,7 +51,7 @@ pub(super) async fn after_failure(shared: &Arc<Shared>, error: &RpcError, deadli
         let shared = shared.clone();
         tokio::spawn(async move { refresh(&shared, must).await })
     };
-    let patience = if must { LEAST_INTERVAL + PATIENCE } else { BRIEFLY };
+    let patience = if must { LEAST_INTERVAL_OF_LOST + PATIENCE } else { BRIEFLY };
     let _goes_on_without_us = tokio::time::timeout(patience.min(deadline.remaining()), refreshing).await;
 }
 
@@ -69,7 +72,7 @@ async fn refresh(shared: &Arc<Shared>, must: bool) {
             return;
         }
         let young = ended.map_or(Duration::ZERO, |ended| ended.elapsed());
-        tokio::time::sleep(LEAST_INTERVAL.saturating_sub(young)).await;
+        tokio::time::sleep(LEAST_INTERVAL_OF_LOST.saturating_sub(young)).await;
     }
     if let Err(error) = fetch(shared).await {
         tracing::debug!(%error, "the map could not be refreshed");

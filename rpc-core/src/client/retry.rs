@@ -12,6 +12,10 @@ pub const MAX_REDIRECTS: u32 = 5;
 /// Most tries that spend the peer's budget: a peer that fails three times in a row is down, and the caller should hear it soon.
 pub const MAX_TRIES: u32 = 3;
 
+/// Most looks for the owner of a slot that nobody is known to own: two to three seconds, in which a cluster that has just started assigns
+/// its slots.
+pub const MAX_LOOKS: u32 = 12;
+
 /// First wait between tries; each further one doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 
@@ -107,7 +111,7 @@ impl Retry {
 
     /// The owner is not known: a newer map may know it.
     fn look_again(&mut self, jitter: f64) -> Step {
-        if self.looks == MAX_TRIES {
+        if self.looks == MAX_LOOKS {
             return Step::Fail;
         }
         self.looks += 1;

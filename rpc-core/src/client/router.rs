@@ -17,6 +17,9 @@ use crate::route::group::Group;
 use crate::service::Routing;
 use crate::transport::peers::Peer;
 
+/// Redirected slots from which on the whole map is asked for: one patched slot needs no map, and a node that joins takes thousands.
+const MANY_REDIRECTED: usize = 8;
+
 /// The caller behind every client of a cluster.
 pub struct Router(pub(super) Arc<Shared>);
 
@@ -67,8 +70,10 @@ impl Router {
                 Step::Fail => return Err(lost_way(error, &retry, &call)),
                 Step::Follow => {
                     self.0.counts.redirects.add();
-                    // Where one slot went, others went too; they are asked for while this call goes on.
-                    refresh::hint(&self.0);
+                    if group.patched() >= MANY_REDIRECTED {
+                        // Where so many slots went, others went too: they are asked for while this call goes on.
+                        refresh::hint(&self.0);
+                    }
                     Duration::ZERO
                 }
                 Step::Refresh(wait) | Step::Wait(wait) => {

@@ -249,6 +249,11 @@ impl Group {
         is_news
     }
 
+    /// How many slots redirects have patched since the last map.
+    pub fn patched(&self) -> usize {
+        self.redirected.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// The runs of slots that `node` owns.
     pub fn covered_by(&self, node: &NodeId) -> Vec<Covered> {
         let mine =

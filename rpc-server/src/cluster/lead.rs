@@ -9,12 +9,15 @@ use rpc_core::cluster::controller::{self, Controller, Held, Intent, Pace, Plan, 
 use rpc_core::cluster::records::Party;
 use rpc_core::coordinator::mirror::Status;
 use rpc_core::coordinator::{CoordinatorError, Revision};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::joined::Joined;
 
 /// Longest time that a node which does not lead goes without looking whether somebody does.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Least time between two plans: changes come in bursts, and each plan looks at every slot.
+const LEAST_INTERVAL: Duration = Duration::from_millis(20);
 
 /// One node's readiness to lead.
 pub(super) struct Lead {
@@ -64,6 +67,7 @@ impl Lead {
         let mut pictures = self.joined.pictures();
         let mut held: Vec<Held> = Vec::new();
         loop {
+            sleep(LEAST_INTERVAL).await;
             let picture = pictures.borrow_and_update().clone();
             if controller::term(self.joined.incarnation(), &picture) != Some(term) {
                 tracing::info!("another node plans from now on");
