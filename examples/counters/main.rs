@@ -1,63 +1,54 @@
 //! Counters and lists in memory, spread over nodes by their keys, and a load that checks that no call is lost or run twice.
 //!
+//! Nodes come and go while it runs, and the counters move along:
+//!
 //! ```text
-//! counters node --listen 127.0.0.1:7001 --nodes 127.0.0.1:7001,127.0.0.1:7002
-//! counters node --listen 127.0.0.1:7002 --nodes 127.0.0.1:7001,127.0.0.1:7002
-//! counters load --nodes 127.0.0.1:7001 --seconds 10 --json
+//! counters node --listen 127.0.0.1:7001 --seed
+//! counters node --listen 127.0.0.1:7002 --join 127.0.0.1:7001
+//! counters load --nodes 127.0.0.1:7001,127.0.0.1:7002 --seconds 10 --json
 //! ```
+//!
+//! With `--etcd http://127.0.0.1:2379` in place of `--seed` and `--join`, the same program does without a node that must not go.
 
 mod check;
 mod load;
+mod node;
+mod report;
+mod sampler;
 mod service;
+mod trace;
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Args, Parser};
-use tokio::net::TcpListener;
-use wherever::Node;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
 use load::Load;
-use service::CounterClient;
+use node::NodeArgs;
 
 #[derive(Parser)]
 #[command(about = "Counters that move with their slots")]
 enum Command {
-    /// Runs a node.
+    /// Runs a node until it gets SIGTERM or SIGINT, hands over what it holds, and ends; a second signal ends it at once.
     Node(NodeArgs),
     /// Calls the counters for a while, and checks what came of it; fails on a violation.
     Load(Load),
 }
 
-#[derive(Args)]
-struct NodeArgs {
-    /// Where the node listens, and where the others reach it.
-    #[arg(long)]
-    listen: String,
-    #[command(flatten)]
-    membership: Membership,
-}
-
-/// How the node knows its cluster.
-#[derive(Args)]
-struct Membership {
-    /// A fixed cluster: the addresses of all its nodes, the same on each.
-    #[arg(long, value_delimiter = ',')]
-    nodes: Vec<String>,
-}
-
 #[tokio::main]
-async fn main() -> Result<ExitCode, Box<dyn Error>> {
-    match Command::parse() {
-        Command::Node(args) => serve(args).await.map(|()| ExitCode::SUCCESS),
+async fn main() -> ExitCode {
+    let level = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(level).with_ansi(false).with_writer(std::io::stderr).init();
+    run(Command::parse()).await.unwrap_or_else(|error| {
+        eprintln!("counters: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    match command {
+        Command::Node(args) => node::serve(args).await.map(|()| ExitCode::SUCCESS),
         Command::Load(load) => Ok(if load::run(&load).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
     }
-}
-
-async fn serve(NodeArgs { listen, membership }: NodeArgs) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(&listen).await?;
-    let builder = Node::builder().advertise(&listen).nodes(membership.nodes).expect::<CounterClient>();
-    println!("listening on {listen}");
-    builder.serve(listener).await?;
-    Ok(())
 }

@@ -2,6 +2,8 @@
 
 use wherever::{Inject, RpcError, Slots, rpc_provider, rpc_service};
 
+use crate::trace::Trace;
+
 /// Counters and lists by key.
 #[rpc_service]
 pub(crate) trait Counter {
@@ -27,29 +29,32 @@ pub(crate) struct Counters {
     values: Slots<String, u64>,
     #[rpc_state]
     lists: Slots<String, Vec<String>>,
+    trace: Trace,
 }
 
 #[rpc_provider]
 impl Counter for Counters {
     async fn incr(&self, key: &str) -> Result<u64, RpcError> {
-        self.values.update(&key.to_owned(), 0, |value| {
+        let count = |value: &mut u64| {
             *value += 1;
             *value
-        })
+        };
+        self.trace.note(|| self.values.update(&key.to_owned(), 0, count))
     }
 
     async fn get(&self, key: &str) -> Result<u64, RpcError> {
-        Ok(self.values.get(&key.to_owned())?.unwrap_or_default())
+        Ok(self.trace.note(|| self.values.get(&key.to_owned()))?.unwrap_or_default())
     }
 
     async fn append(&self, key: &str, item: String) -> Result<u64, RpcError> {
-        self.lists.update(&key.to_owned(), Vec::new(), |list| {
+        let push = |list: &mut Vec<String>| {
             list.push(item);
             list.len() as u64
-        })
+        };
+        self.trace.note(|| self.lists.update(&key.to_owned(), Vec::new(), push))
     }
 
     async fn read(&self, key: &str) -> Result<Vec<String>, RpcError> {
-        Ok(self.lists.get(&key.to_owned())?.unwrap_or_default())
+        Ok(self.trace.note(|| self.lists.get(&key.to_owned()))?.unwrap_or_default())
     }
 }
