@@ -107,7 +107,7 @@ impl Known {
     pub async fn ended(self, deadline: Option<Deadline>) -> Ended {
         match self {
             Self::Now(ended) => ended,
-            Self::Soon(waiting) => waiting.ended(deadline.map(|deadline| deadline.instant())).await,
+            Self::Soon(waiting) => waiting.ended(deadline.map(Deadline::instant)).await,
         }
     }
 }
