@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 thread_local! {
     // A simulation runs on one thread, and several may run at once.
-    static DICE: RefCell<Rng> = RefCell::new(Rng::with_seed(0));
+    static DICE: RefCell<Rng> = const { RefCell::new(Rng::with_seed(0)) };
 }
 
 /// Begins the sequence of `seed`.

@@ -42,10 +42,10 @@ fn answers_are_true(told: &Told, deadline: Duration, wrong: &mut Vec<String>) {
             wrong.push(format!("a call of {} took {took:?}, with a deadline of {deadline:?}", heard.key));
         }
         match &heard.answer {
-            Answer::Failed(Some(item), error) if error.executed() == Executed::No => {
-                if told.executions.contains_key(item) {
-                    wrong.push(format!("item {item} was said not to be executed, and was: {error}"));
-                }
+            Answer::Failed(Some(item), error)
+                if error.executed() == Executed::No && told.executions.contains_key(item) =>
+            {
+                wrong.push(format!("item {item} was said not to be executed, and was: {error}"));
             }
             Answer::Appended(item, place) => {
                 let is_true = |executions: &Vec<_>| {

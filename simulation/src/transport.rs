@@ -9,7 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Method, Request, StatusCode};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Collected};
 use rpc_core::cluster::hand_over::{Answer, Question};
 use rpc_core::codec::envelope;
 use rpc_core::provider::dedup;
@@ -159,7 +159,7 @@ async fn answer(mut stream: TcpStream, router: Router) {
     let (status, body) = match router.oneshot(request).await {
         Ok(response) => {
             let status = response.status();
-            (status, response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default())
+            (status, response.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default())
         }
         Err(never) => match never {},
     };
