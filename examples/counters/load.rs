@@ -84,7 +84,7 @@ pub(crate) async fn run(load: &Load) -> Result<bool, Box<dyn Error>> {
         histories.push(worker.await?);
     }
     eprintln!("the load ends");
-    let mut report = run.report(load, &histories, sampler).await?;
+    let report = run.report(load, &histories, sampler).await?;
     if load.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
