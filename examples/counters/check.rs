@@ -68,8 +68,7 @@ impl<'a> Generation<'a> {
     }
 }
 
-/// The lives of a key, in as few as the acknowledged calls allow; and what more than `losses` of them break. A dead owner has
-/// acknowledged its last call before the next one acknowledges its first.
+/// The lives of a key, in as few as the acknowledged calls allow; and what more than `losses` of them break.
 fn generations<'a>(
     key: &str,
     calls: impl Iterator<Item = &'a Called>,
@@ -81,12 +80,25 @@ fn generations<'a>(
     acknowledged.sort_by_key(|(_, call)| call.answered);
     let mut lives = vec![Generation::default()];
     for (value, call) in acknowledged {
+        let Some(why) = lives.last().and_then(|life| life.excludes(value, call)) else {
+            lives.last_mut().expect("there is one from the start").calls.push((value, call));
+            continue;
+        };
+        // An old owner's last answers may lie in the network until the new one has answered others.
         let count = lives.len();
-        let Some(life) = lives.last_mut() else { break };
-        match life.excludes(value, call) {
-            Some(why) if count > losses => broken.push(format!("{key}: {why}")),
-            Some(_) => lives.push(Generation { calls: vec![(value, call)] }),
-            None => life.calls.push((value, call)),
+        let (_, before) = lives.split_last_mut().expect("there is one from the start");
+        let earlier = before.iter_mut().rev().find(|life| life.excludes(value, call).is_none());
+        match earlier {
+            Some(life) => life.calls.push((value, call)),
+            None if count > losses => broken.push(format!("{key}: {why}")),
+            None => {
+                let life = Generation { calls: vec![(value, call)] };
+                // A call sent before anything that is known of the latest life came too late to be of a later one.
+                let is_late =
+                    lives.last().is_some_and(|last| last.calls.iter().all(|(_, known)| call.sent < known.sent));
+                let place = if is_late { lives.len() - 1 } else { lives.len() };
+                lives.insert(place, life);
+            }
         }
     }
     lives
@@ -244,6 +256,20 @@ mod tests {
         assert_ne!(counted_in_turn(&[twice.as_slice(), &[Acknowledged(1)]].concat(), 1, 1), 0, "a second loss");
         assert_ne!(counted_in_turn(&twice, 3, 1), 0, "the old life is back");
         assert_eq!(counted_in_turn(&[Acknowledged(1)], 0, 1), 0, "lost, and not called again");
+    }
+
+    #[test]
+    fn an_old_owners_answer_may_come_after_the_new_ones() {
+        let call = |sent, answered| Called {
+            sent: Duration::from_secs(sent),
+            answered: Duration::from_secs(answered),
+            end: Acknowledged(1),
+        };
+        let calls = vec![("old".to_owned(), call(1, 20)), ("new".to_owned(), call(9, 10))];
+        let listed =
+            |losses| Listed { writers: BTreeMap::from([(0, calls.clone())]), last: vec!["new".to_owned()], losses };
+        assert_eq!(list("k", &listed(1)), Vec::<String>::new());
+        assert_ne!(list("k", &listed(0)), Vec::<String>::new(), "a loss that nobody declared");
     }
 
     #[test]

@@ -20,6 +20,9 @@ const CLUSTER: &str = "counters";
 /// Pause between two tries to reach an etcd that is not there yet.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Longest wait for the node's slots to be taken by others: a debug build on a busy machine moves a few hundred in a second.
+const HAND_OVER: Duration = Duration::from_secs(120);
+
 /// What a node is told.
 #[derive(Args)]
 pub(crate) struct NodeArgs {
@@ -68,7 +71,8 @@ pub(crate) async fn serve(args: NodeArgs) -> Result<(), Box<dyn Error>> {
     let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let listener = TcpListener::bind(&args.listen).await?;
     let name = args.advertise.as_ref().unwrap_or(&args.listen);
-    let mut builder = Node::builder().advertise(name).weight(args.weight).expect::<CounterClient>();
+    let mut builder =
+        Node::builder().advertise(name).weight(args.weight).hand_over_time(HAND_OVER).expect::<CounterClient>();
     builder = builder.with(Trace::open(args.trace.as_deref())?);
     if let Some(zone) = args.zone {
         builder = builder.zone(zone);

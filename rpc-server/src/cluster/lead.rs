@@ -36,6 +36,10 @@ impl Lead {
         loop {
             let picture = pictures.borrow_and_update().clone();
             let me = self.joined.incarnation();
+            if picture.fence(me).is_some() {
+                // Whoever may not execute does not plan either. What it was ends with its beats.
+                return std::future::pending().await;
+            }
             match controller::term(me, &picture) {
                 Some(term) => reachable_since = self.lead(term, reachable_since).await,
                 None if picture.leader().is_none() && picture.meta().is_some() => self.claim().await,
@@ -69,7 +73,11 @@ impl Lead {
         loop {
             sleep(LEAST_INTERVAL).await;
             let picture = pictures.borrow_and_update().clone();
-            if controller::term(self.joined.incarnation(), &picture) != Some(term) {
+            let me = self.joined.incarnation();
+            if picture.fence(me).is_some() {
+                return reachable_since;
+            }
+            if controller::term(me, &picture) != Some(term) {
                 tracing::info!("another node plans from now on");
                 return reachable_since;
             }

@@ -1,7 +1,7 @@
 //! A node's life in a cluster: incarnation after incarnation, until it leaves or is stopped.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -96,6 +96,8 @@ pub(crate) struct Live {
 pub(super) struct Current {
     pub(super) joined: Arc<Joined>,
     pub(super) moves: Arc<Moves>,
+    /// The lease of the node's record, and of its leadership if it leads.
+    lease: Arc<AtomicU64>,
 }
 
 impl Live {
@@ -167,7 +169,7 @@ impl Live {
         match self.join().await {
             Ok((joined, lease, machine, mut tasks)) => {
                 let moves = Arc::new(Moves::default());
-                self.set_current(Some(Current { joined: joined.clone(), moves: moves.clone() }));
+                self.set_current(Some(Current { joined: joined.clone(), moves: moves.clone(), lease: lease.clone() }));
                 let timing = planted::timing_to_lead(self.settings.planted, self.settings.timing);
                 let lead = Lead { joined: joined.clone(), timing, pace: self.settings.pace, lease };
                 let clock = self.settings.clock.clone();
@@ -285,7 +287,7 @@ impl Live {
     /// The node is done: nothing of its own runs any more. It says so, so that nobody has to wait for its authority to end.
     pub(crate) async fn leave(&self) {
         self.here.authority.end();
-        if let Some(Current { joined, .. }) = self.current() {
+        if let Some(Current { joined, lease, .. }) = self.current() {
             let fence = Fence { node: self.here.id.clone(), reason: FenceReason::Left };
             let txn = Txn {
                 compares: vec![Compare::Present(META.to_owned())],
@@ -295,8 +297,13 @@ impl Live {
                 ],
                 reads: Vec::new(),
             };
-            let told = timeout(FAREWELL, joined.coordinator().transact(txn)).await;
-            if !matches!(told, Ok(Ok(_))) {
+            let told = timeout(FAREWELL, async {
+                joined.coordinator().transact(txn).await?;
+                // With the lease goes the leadership: nobody has to wait for it to end before another node plans.
+                joined.coordinator().revoke(lease.load(Ordering::Acquire)).await
+            });
+            let told = told.await;
+            if !matches!(told, Ok(Ok(()))) {
                 tracing::warn!("nobody could be told that this node has left: its lease has to end");
             }
         }
