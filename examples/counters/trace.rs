@@ -23,7 +23,7 @@ impl Trace {
         let began = BootClock.now().as_nanos();
         let outcome = look();
         let ended = BootClock.now().as_nanos();
-        let slot = context.slot().map_or(0, |slot| slot.get());
+        let slot = context.slot().map_or(0, wherever::Slot::get);
         let word = if outcome.is_ok() { "done" } else { "refused" };
         let line = format!("{slot} {} {began} {ended} {word}\n", context.epoch());
         // One write for one line, so that lines of several threads never mix.

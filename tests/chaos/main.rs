@@ -4,6 +4,7 @@
 //! The programs must be there: `cargo build -p wherever-examples --example counters -p rpc-cli`, which testing the whole workspace does
 //! too. `CHAOS_PROGRAMS=target/release` takes them from elsewhere; `CHAOS_ROUNDS=60` makes the random run as long as it should be before
 //! a release, and `CHAOS_SEED=…` repeats one.
+#![allow(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 
 #[expect(dead_code, reason = "what other tests need of etcd is not needed here")]
 #[path = "../coordinators/etcd_process.rs"]
