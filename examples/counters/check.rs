@@ -1,9 +1,10 @@
 //! Checks a history of calls: what was acknowledged happened once, and in order.
 //!
-//! Where the cluster has declared that it lost a slot's state, its keys may have begun anew so many times, and not once more: each
-//! time, what was acknowledged falls into generations, one after the other, and each of them is checked.
+//! Where the cluster has declared that it lost a slot's state, its keys may have begun anew so many times, and not once more. Answers
+//! do not tell which life of a key they are of, and an old owner's last ones may lie in the network until the new one has answered
+//! others. So nothing is guessed: only what no assignment of answers to lives could explain is called broken.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// How a call that changes something ended.
@@ -44,93 +45,125 @@ pub(crate) struct Listed {
     pub losses: usize,
 }
 
-/// The acknowledged values of one life of a key.
-#[derive(Default)]
-struct Generation<'a> {
-    calls: Vec<(u64, &'a Called)>,
-}
+/// A call that was acknowledged, with its value.
+type Acknowledged<'a> = (u64, &'a Called);
 
-impl<'a> Generation<'a> {
-    /// Why `call`, acknowledged after all the others, cannot have belonged to this life.
-    fn excludes(&self, value: u64, call: &Called) -> Option<String> {
-        if self.calls.iter().any(|(known, _)| *known == value) {
-            return Some(format!("{value} was acknowledged twice"));
-        }
-        let earlier = |(known, before): &&(u64, &'a Called)| before.answered < call.sent && *known > value;
-        self.calls
-            .iter()
-            .find(earlier)
-            .map(|(known, _)| format!("{value} was acknowledged to a call that was sent after {known} had been"))
-    }
-
-    fn highest(&self) -> u64 {
-        self.calls.iter().map(|(value, _)| *value).max().unwrap_or_default()
-    }
-}
-
-/// The lives of a key, in as few as the acknowledged calls allow; and what more than `losses` of them break.
-fn generations<'a>(
-    key: &str,
-    calls: impl Iterator<Item = &'a Called>,
-    losses: usize,
-    broken: &mut Vec<String>,
-) -> Vec<Generation<'a>> {
+/// The acknowledged calls, in the order in which they were sent.
+fn acknowledged<'a>(calls: impl Iterator<Item = &'a Called>) -> Vec<Acknowledged<'a>> {
     let value = |call: &'a Called| if let End::Acknowledged(value) = call.end { Some((value, call)) } else { None };
     let mut acknowledged: Vec<_> = calls.filter_map(value).collect();
-    acknowledged.sort_by_key(|(_, call)| call.answered);
-    let mut lives = vec![Generation::default()];
-    for (value, call) in acknowledged {
-        let Some(why) = lives.last().and_then(|life| life.excludes(value, call)) else {
-            lives.last_mut().expect("there is one from the start").calls.push((value, call));
-            continue;
-        };
-        // An old owner's last answers may lie in the network until the new one has answered others.
-        let count = lives.len();
-        let (_, before) = lives.split_last_mut().expect("there is one from the start");
-        let earlier = before.iter_mut().rev().find(|life| life.excludes(value, call).is_none());
-        match earlier {
-            Some(life) => life.calls.push((value, call)),
-            None if count > losses => broken.push(format!("{key}: {why}")),
-            None => {
-                let life = Generation { calls: vec![(value, call)] };
-                // A call sent before anything that is known of the latest life came too late to be of a later one.
-                let is_late =
-                    lives.last().is_some_and(|last| last.calls.iter().all(|(_, known)| call.sent < known.sent));
-                let place = if is_late { lives.len() - 1 } else { lives.len() };
-                lives.insert(place, life);
-            }
-        }
-    }
-    lives
+    acknowledged.sort_by_key(|(_, call)| call.sent);
+    acknowledged
 }
 
-/// What a counter's history breaks.
-pub(crate) fn counter(key: &str, history: &Counted) -> Vec<String> {
-    let mut broken = Vec::new();
-    let lives = generations(key, history.increments.iter(), history.losses, &mut broken);
-    let unknown = history.increments.iter().filter(|call| call.end == End::Unknown).count() as u64;
-    for life in &lives {
+/// How often a key must have begun anew, as far as its acknowledged calls prove it.
+#[derive(Default)]
+struct Drops {
+    /// So often.
+    count: usize,
+    /// The last time came after a call that was sent then; later ones may have come before it.
+    after: Duration,
+}
+
+/// Values never fall from one call to another that was sent after the first was answered, unless the key began anew between them.
+/// `last` is what was read when all calls were over.
+fn drops(acknowledged: &[Acknowledged<'_>], last: Option<u64>) -> Drops {
+    let mut by_answer: Vec<usize> = (0..acknowledged.len()).collect();
+    by_answer.sort_by_key(|place| acknowledged[*place].1.answered);
+    let mut answered = by_answer.into_iter().peekable();
+    // Per call the longest chain of falls that ends in it, and when that call was sent.
+    let mut falls: Vec<(usize, Duration)> = Vec::with_capacity(acknowledged.len());
+    // Of the calls answered so far: by value, the longest chain, if no higher value has one as long.
+    let mut chains: BTreeMap<u64, (usize, Duration)> = BTreeMap::new();
+    let mut most = Drops::default();
+    let mut saw = |(count, after): (usize, Duration)| {
+        if (count + 1, after) > (most.count, most.after) {
+            most = Drops { count: count + 1, after };
+        }
+    };
+    for (value, call) in acknowledged {
+        while let Some(place) = answered.next_if(|place| acknowledged[*place].1.answered < call.sent) {
+            // Answered before this one was sent, so sent before it too, and in `falls`.
+            let (value, chain) = (acknowledged[place].0, falls[place]);
+            if chains.range(value..).next().is_none_or(|(_, higher)| *higher < chain) {
+                while let Some((&lower, _)) = chains.range(..=value).next_back().filter(|(_, known)| **known <= chain) {
+                    chains.remove(&lower);
+                }
+                chains.insert(value, chain);
+            }
+        }
+        let chain = chains.range(value..).next().map(|(_, chain)| *chain);
+        if let Some(chain) = chain {
+            saw(chain);
+        }
+        falls.push((chain.map_or(0, |(count, _)| count + 1), call.sent));
+    }
+    for ((value, _), chain) in acknowledged.iter().zip(&falls) {
+        if last.is_some_and(|last| *value > last) {
+            saw(*chain);
+        }
+    }
+    most
+}
+
+/// What the values that were given break, whatever is to be found afterwards.
+fn values(key: &str, acknowledged: &[Acknowledged<'_>], unknown: &[Duration], losses: usize, broken: &mut Vec<String>) {
+    let mut given: BTreeMap<u64, usize> = BTreeMap::new();
+    for (value, call) in acknowledged {
+        *given.entry(*value).or_default() += 1;
+        // Each value up to this one was given to a call that had been sent by then.
+        let sent = acknowledged.partition_point(|(_, other)| other.sent <= call.answered)
+            + unknown.partition_point(|sent| *sent <= call.answered);
+        if *value > sent as u64 {
+            broken.push(format!("{key}: {value} was acknowledged when {sent} calls at most can have run"));
+        }
+    }
+    for (value, times) in &given {
+        if *times > losses + 1 {
+            broken.push(format!("{key}: {value} was acknowledged {times} times, with {losses} losses declared"));
+        }
+    }
+    if losses == 0 {
         // Each value below the highest was given by some call: by an acknowledged one, or by one whose reply was lost.
-        let seen: BTreeSet<u64> = life.calls.iter().map(|(value, _)| *value).collect();
-        let gaps = life.highest() - seen.len() as u64;
-        if gaps > unknown {
+        let gaps = given.last_key_value().map_or(0, |(highest, _)| *highest).saturating_sub(given.len() as u64);
+        if gaps > unknown.len() as u64 {
+            let unknown = unknown.len();
             broken.push(format!(
                 "{key}: {gaps} values are missing among the acknowledged ones, {unknown} calls are unknown"
             ));
         }
     }
-    let last = history.last;
-    let life = lives.last().map_or_else(Default::default, |life| (life.highest(), life.calls.len() as u64));
-    let (highest, acknowledged) = life;
-    let is_lost_again = lives.len() <= history.losses && last <= unknown;
-    if highest > last && !is_lost_again {
-        broken.push(format!("{key}: {highest} was acknowledged, and it stands at {last}"));
-    }
-    if last > acknowledged + unknown {
+}
+
+/// When the calls were sent of which nobody knows whether they ran, in order.
+fn unknown<'a>(calls: impl Iterator<Item = &'a Called>) -> Vec<Duration> {
+    let mut sent: Vec<_> = calls.filter(|call| call.end == End::Unknown).map(|call| call.sent).collect();
+    sent.sort();
+    sent
+}
+
+/// What a counter's history breaks.
+pub(crate) fn counter(key: &str, history: &Counted) -> Vec<String> {
+    let mut broken = Vec::new();
+    let (last, losses) = (history.last, history.losses);
+    let acknowledged = acknowledged(history.increments.iter());
+    let unknown = unknown(history.increments.iter());
+    values(key, &acknowledged, &unknown, losses, &mut broken);
+    let drops = drops(&acknowledged, Some(last));
+    if drops.count > losses {
+        let highest = acknowledged.iter().map(|(value, _)| *value).max().unwrap_or_default();
         broken.push(format!(
-            "{key}: at most {} increments can have run, and it stands at {last}",
-            acknowledged + unknown
+            "{key}: it fell {} times, with {losses} losses declared; {highest} was acknowledged, and it stands at {last}",
+            drops.count
         ));
+    }
+    // If every loss is accounted for, what was answered before the last one is not in what stands there now.
+    let is_counted = |(_, call): &&Acknowledged<'_>| drops.count < losses || call.answered >= drops.after;
+    // The call whose value fell came before that loss, too.
+    let fell = usize::from(drops.count == losses && losses > 0);
+    let most = acknowledged.iter().filter(is_counted).count() - fell + unknown.len();
+    if last > most as u64 {
+        broken.push(format!("{key}: at most {most} increments can have run, and it stands at {last}"));
     }
     broken
 }
@@ -145,20 +178,28 @@ pub(crate) fn list(key: &str, history: &Listed) -> Vec<String> {
         }
     }
     let calls = || history.writers.values().flatten();
-    let lives = generations(key, calls().map(|(_, call)| call), history.losses, &mut broken);
+    let acknowledged = acknowledged(calls().map(|(_, call)| call));
+    let unknown = unknown(calls().map(|(_, call)| call));
+    values(key, &acknowledged, &unknown, history.losses, &mut broken);
+    let drops = drops(&acknowledged, None);
+    if drops.count > history.losses {
+        let (count, losses) = (drops.count, history.losses);
+        broken.push(format!("{key}: it was shortened {count} times, with {losses} losses declared"));
+    }
     let known: HashSet<&str> = calls().map(|(item, _)| item.as_str()).collect();
     for item in history.last.iter().filter(|item| !known.contains(item.as_str())) {
         broken.push(format!("{key}: nobody has appended {item}"));
     }
-    let is_of_last_life =
-        |call: &Called| lives.last().is_some_and(|life| life.calls.iter().any(|(_, known)| std::ptr::eq(*known, call)));
-    let lasting = || calls().filter(|(_, call)| is_of_last_life(call));
-    let is_lost_again = lives.len() <= history.losses && lasting().all(|(item, _)| !places.contains_key(item.as_str()));
+    // An item that is there was appended after the last loss, and so was everything that was sent once that had been answered.
+    let lasting = calls().filter(|(item, _)| places.contains_key(item.as_str())).map(|(_, call)| call.answered).min();
     for (item, call) in calls() {
         match (call.end, places.get(item.as_str())) {
-            (End::Acknowledged(_), None) if is_lost_again || !is_of_last_life(call) => {}
-            (End::Acknowledged(_), None) => broken.push(format!("{key}: {item} was acknowledged, and is not there")),
-            (End::Acknowledged(length), Some(&place)) if place != length || !is_of_last_life(call) => {
+            (End::Acknowledged(_), None)
+                if history.losses == 0 || lasting.is_some_and(|answered| answered < call.sent) =>
+            {
+                broken.push(format!("{key}: {item} was acknowledged, and is not there"));
+            }
+            (End::Acknowledged(length), Some(&place)) if place != length => {
                 broken.push(format!("{key}: {item} was acknowledged as number {length}, and is number {place}"));
             }
             (End::NotExecuted, Some(_)) => broken.push(format!("{key}: {item} was not executed, and is there")),
@@ -270,6 +311,48 @@ mod tests {
             |losses| Listed { writers: BTreeMap::from([(0, calls.clone())]), last: vec!["new".to_owned()], losses };
         assert_eq!(list("k", &listed(1)), Vec::<String>::new());
         assert_ne!(list("k", &listed(0)), Vec::<String>::new(), "a loss that nobody declared");
+    }
+
+    #[test]
+    fn a_late_answer_of_the_old_life_puts_nothing_of_the_new_one_in_doubt() {
+        // The new life's first append is known to nobody, so that its second looks like one of the old life, until the old owner's
+        // own second is read at last.
+        let called = |sent, answered, end| Called {
+            sent: Duration::from_secs(sent),
+            answered: Duration::from_secs(answered),
+            end,
+        };
+        let calls = [
+            ("old", called(0, 1, Acknowledged(1))),
+            ("late", called(2, 20, Acknowledged(2))),
+            ("unknown", called(3, 9, Unknown)),
+            ("second", called(10, 11, Acknowledged(2))),
+            ("third", called(12, 13, Acknowledged(3))),
+        ];
+        let counted = Counted { increments: calls.iter().map(|(_, call)| *call).collect(), last: 3, losses: 1 };
+        assert_eq!(counter("k", &counted), Vec::<String>::new());
+        let writers = calls.iter().map(|(item, call)| vec![((*item).to_owned(), *call)]).enumerate().collect();
+        let last = ["unknown", "second", "third"].map(str::to_owned).to_vec();
+        assert_eq!(list("k", &Listed { writers, last, losses: 1 }), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_acknowledged_after_the_last_loss_is_there() {
+        let items = [("a", Acknowledged(1)), ("b", Acknowledged(1)), ("c", Acknowledged(2))];
+        assert_eq!(listed_in_turn(&items, &["b", "c"], 1), 0);
+        assert_ne!(listed_in_turn(&items, &["b"], 1), 0, "c was sent when b was there");
+        assert_eq!(listed_in_turn(&items, &["b"], 2), 1, "and no other loss can have taken c and left b");
+    }
+
+    #[test]
+    fn values_that_fall_oftener_than_losses_were_declared_are_found() {
+        let ends =
+            [Acknowledged(1), Acknowledged(2), Acknowledged(3), Acknowledged(1), Acknowledged(2), Acknowledged(1)];
+        assert_eq!(counted_in_turn(&ends, 1, 2), 0);
+        assert_ne!(counted_in_turn(&ends, 1, 1), 0);
+        assert_ne!(counted_in_turn(&ends, 2, 2), 0, "an increment from nowhere");
+        assert_ne!(counted_in_turn(&ends, 0, 2), 0, "a third fall");
+        assert_ne!(counted_in_turn(&[Acknowledged(5)], 5, 3), 0, "more than were ever called for");
     }
 
     #[test]
