@@ -63,7 +63,8 @@ pub struct Sight<'a> {
     pub term: Revision,
     /// Now, on this node's clock.
     pub now: Duration,
-    /// Since when this node has been in touch with the coordinator without a break.
+    /// Since when this node has been in touch with the coordinator without a break: what was listed when the touch came back has been
+    /// seen by then, and what has been seen later was written later.
     pub reachable_since: Duration,
 }
 

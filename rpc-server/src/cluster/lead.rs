@@ -28,11 +28,28 @@ pub(super) struct Lead {
     pub(super) lease: Arc<AtomicU64>,
 }
 
+/// Since when the coordinator has been in reach, as far as it was looked at.
+struct Touch {
+    since: Duration,
+    is_broken: bool,
+}
+
+impl Touch {
+    /// It counts from the first look after the records have been listed anew: what that list told is no sign of life since.
+    fn look(&mut self, joined: &Joined) {
+        let was_broken = self.is_broken;
+        self.is_broken = !matches!(joined.mirror.status(), Status::Current);
+        if was_broken || self.is_broken {
+            self.since = joined.clock().now();
+        }
+    }
+}
+
 impl Lead {
     /// Leads when it falls to this node, for as long as it is polled.
     pub(super) async fn run(self) {
         let mut pictures = self.joined.pictures();
-        let mut reachable_since = self.joined.clock().now();
+        let mut touch = Touch { since: self.joined.clock().now(), is_broken: false };
         loop {
             let picture = pictures.borrow_and_update().clone();
             let me = self.joined.incarnation();
@@ -41,13 +58,11 @@ impl Lead {
                 return std::future::pending().await;
             }
             match controller::term(me, &picture) {
-                Some(term) => reachable_since = self.lead(term, reachable_since).await,
+                Some(term) => self.lead(term, &mut touch).await,
                 None if picture.leader().is_none() && picture.meta().is_some() => self.claim().await,
                 None => {}
             }
-            if !matches!(self.joined.mirror.status(), Status::Current) {
-                reachable_since = self.joined.clock().now();
-            }
+            touch.look(&self.joined);
             let _looks_anyway = timeout(LOOK, pictures.changed()).await;
         }
     }
@@ -65,8 +80,8 @@ impl Lead {
         }
     }
 
-    /// Plans and acts until another one leads; gives since when the coordinator was in reach.
-    async fn lead(&self, term: Revision, mut reachable_since: Duration) -> Duration {
+    /// Plans and acts until another one leads.
+    async fn lead(&self, term: Revision, touch: &mut Touch) {
         let mut controller = Controller::new(self.timing, self.pace);
         let mut pictures = self.joined.pictures();
         let mut held: Vec<Held> = Vec::new();
@@ -75,17 +90,15 @@ impl Lead {
             let picture = pictures.borrow_and_update().clone();
             let me = self.joined.incarnation();
             if picture.fence(me).is_some() {
-                return reachable_since;
+                return;
             }
             if controller::term(me, &picture) != Some(term) {
                 tracing::info!("another node plans from now on");
-                return reachable_since;
+                return;
             }
+            touch.look(&self.joined);
             let now = self.joined.clock().now();
-            if !matches!(self.joined.mirror.status(), Status::Current) {
-                reachable_since = now;
-            }
-            let plan = controller.plan(&Sight { mirror: &picture, term, now, reachable_since });
+            let plan = controller.plan(&Sight { mirror: &picture, term, now, reachable_since: touch.since });
             for news in plan.held.iter().filter(|news| !held.contains(news)) {
                 tracing::warn!(why = %news, "the controller holds back");
             }
@@ -96,7 +109,7 @@ impl Lead {
                 Ok(None) => _ = timeout(look_again.min(LOOK), pictures.changed()).await,
                 Err(error) => {
                     tracing::warn!(%error, "the controller's plan was not carried out");
-                    reachable_since = self.joined.clock().now();
+                    touch.since = self.joined.clock().now();
                     _ = timeout(LOOK, pictures.changed()).await;
                 }
             }

@@ -1,7 +1,8 @@
 //! Owners that are gone: fence them, wait until they cannot execute any more, and give their slots to others.
 //!
 //! Guard rails. After a break in the touch with the coordinator nobody is fenced for one lease and D: all leases may have ended
-//! together while everybody is well. And never are more than half of a group's nodes fenced within such a window, unless an operator
+//! together while everybody is well. But whoever was heard since then, and has been silent for a whole lease after that, is not well.
+//! And never are more than half of a group's nodes fenced within such a window, unless an operator
 //! does it. One of two is no majority, so a cluster of two goes on with one; if the coordinator lives on the other, or cannot
 //! be reached from here, no fence can be written in the first place. One of one has nobody to take over.
 //!
@@ -14,7 +15,9 @@ use std::time::Duration;
 
 use super::super::authority::Timing;
 use super::super::mirror::{Mirror, Seen};
-use super::super::records::{Fence, FenceReason, Incarnation, LEADER, Party, beat_key, fence_key, node_key, write};
+use super::super::records::{
+    Beat, Fence, FenceReason, Incarnation, LEADER, Party, beat_key, fence_key, node_key, write,
+};
 use super::assignment::{Group, is_alive};
 use super::{Held, Intent, Plan, Sight, Succession};
 use crate::coordinator::{Compare, Op, Revision, Txn};
@@ -86,7 +89,7 @@ fn may_fence(timing: &Timing, sight: &Sight<'_>, groups: &[Group], party: &Party
     if sight.mirror.nodes().contains_key(&party.node) {
         return true;
     }
-    let ripe = sight.reachable_since + timing.window();
+    let ripe = may_be_given_up_from(timing, sight, party);
     if sight.now < ripe {
         plan.wake(ripe);
         plan.hold(Held::JustBack { until: ripe });
@@ -106,6 +109,15 @@ fn may_fence(timing: &Timing, sight: &Sight<'_>, groups: &[Group], party: &Party
         }
     }
     may
+}
+
+/// From when on a node that is not there is not missed merely because the coordinator was.
+fn may_be_given_up_from(timing: &Timing, sight: &Sight<'_>, party: &Party) -> Duration {
+    let after_break = sight.reachable_since + timing.window();
+    let is_of_now =
+        |beat: &&Seen<Beat>| beat.record.incarnation == party.incarnation && beat.at > sight.reachable_since;
+    let last = sight.mirror.beat(&party.node).filter(is_of_now);
+    last.map_or(after_break, |beat| after_break.min(beat.at + timing.lease()))
 }
 
 /// How many nodes were fenced within the window, other than those that left by themselves or were started anew. All groups count

@@ -166,6 +166,30 @@ fn nobody_is_fenced_after_a_break_until_leases_have_had_time() {
 }
 
 #[test]
+fn whoever_was_heard_after_a_break_and_fell_silent_is_fenced_after_a_lease() {
+    let mut world = World::of(3);
+    world.reachable_since = world.now;
+    world.pass(seconds(1));
+    world.put(&beat_key(&"c".into()), &Beat { incarnation: Incarnation(3), beat: 2 });
+    assert!(lose(&mut world, &[2]).is_empty(), "it may be about to come back");
+    world.pass(Timing::default().lease() - Duration::from_millis(1));
+    assert!(fenced(&world.turn()).is_empty());
+    world.pass(Duration::from_millis(1));
+    assert_eq!(fenced(&world.turn()), ["c"]);
+}
+
+#[test]
+fn a_beat_of_another_start_is_no_sign_of_the_one_that_is_missed() {
+    let mut world = World::of(3);
+    world.reachable_since = world.now;
+    world.pass(seconds(1));
+    world.put(&beat_key(&"c".into()), &Beat { incarnation: Incarnation(99), beat: 2 });
+    world.lose(2);
+    world.pass(Timing::default().lease());
+    assert!(fenced(&world.turn()).is_empty());
+}
+
+#[test]
 fn a_majority_is_never_fenced_at_once() {
     let mut world = World::of(5);
     assert!(lose(&mut world, &[2, 3, 4]).is_empty());
