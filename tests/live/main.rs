@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 
 mod ledger;
+mod maps;
 mod moves;
