@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
+use rpc_core::cluster::mirror::Mirror;
 use rpc_core::coordinator::bounds::{CALL_TIME, WATCH_SIGN};
 use rpc_core::coordinator::store::{Done, Order, Store};
 use rpc_core::coordinator::wire::{Answer, Ask, Told, WatchAsk, millis};
@@ -39,6 +40,8 @@ enum Question {
 pub(crate) struct Desk {
     // Held for a look-up or a change, never across an await.
     store: Mutex<Store>,
+    // What the store says, read as it is written; held like it, and after it.
+    picture: Mutex<Mirror>,
     changed: Notify,
     clock: Arc<dyn Clock>,
     history: History,
@@ -46,12 +49,18 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(clock: Arc<dyn Clock>, history: History) -> Arc<Self> {
-        Arc::new(Self { store: Mutex::new(Store::new()), changed: Notify::new(), clock, history })
+        Arc::new(Self {
+            store: Mutex::new(Store::new()),
+            picture: Mutex::default(),
+            changed: Notify::new(),
+            clock,
+            history,
+        })
     }
 
-    /// All keys, as no host of the simulation could see them.
-    pub(crate) fn all(&self) -> Range {
-        self.store().range("").unwrap_or_default()
+    /// All records, as no host of the simulation could see them.
+    pub(crate) fn picture(&self) -> Mirror {
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Serves until it crashes.
@@ -106,6 +115,9 @@ impl Desk {
         let (step, done) = store.plan(order, now)?;
         self.history.written(&step.events);
         if !step.is_empty() {
+            let changes = Changes { revision: step.revision, events: step.events.clone() };
+            // What cannot be read is the nodes' affair.
+            let _problems = self.picture.lock().unwrap_or_else(PoisonError::into_inner).apply(&changes, now);
             store.apply(step, now);
             self.changed.notify_waiters();
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rpc_core::cluster::mirror::Mirror;
+use rpc_core::cluster::records::Phase;
+use rpc_core::node::NodeId;
 use turmoil::Sim;
 
 use crate::chance;
@@ -56,26 +57,30 @@ impl Faults {
         }
         self.next = now + chance::millis(BETWEEN);
         match chance::below(100) {
-            0..14 => {
+            0..13 => {
                 let seat = chance::below(self.seats.len());
                 self.crash(sim, now, &self.seats[seat].name.clone());
             }
-            14..22 => {
+            13..20 => {
                 if let Some(leader) = self.leader() {
                     self.crash(sim, now, &leader);
                 }
             }
-            22..28 => self.crash(sim, now, HOST),
-            28..34 => self.leave(sim, now),
-            34..58 => {
+            20..25 => self.crash(sim, now, HOST),
+            25..31 => self.leave(sim, now),
+            31..48 => {
                 let (a, b) = (chance::one_of(&self.seats).name.clone(), HOST.to_owned());
                 self.cut(sim, now, a, b);
             }
-            58..76 => {
+            48..62 => {
+                let mover = self.mover().unwrap_or_else(|| chance::one_of(&self.seats).name.clone());
+                self.cut(sim, now, mover, HOST.to_owned());
+            }
+            62..77 => {
                 let (a, b) = self.pair();
                 self.cut(sim, now, a, b);
             }
-            76..88 => {
+            77..89 => {
                 let (a, b) = self.pair();
                 self.note(now, &format!("hold {a} {b}"));
                 sim.hold(&*a, &*b);
@@ -164,11 +169,22 @@ impl Faults {
         (node, other)
     }
 
+    /// A side of a move that is not decided yet: what becomes of it, this node must not guess.
+    fn mover(&self) -> Option<String> {
+        let picture = self.desk.picture();
+        let open = picture.moves().filter(|(_, _, seen)| seen.record.phase == Phase::Copy);
+        let sides: Vec<&NodeId> =
+            open.flat_map(|(_, _, seen)| [&seen.record.from.node, &seen.record.to.node]).collect();
+        if sides.is_empty() { None } else { self.seat_of(*chance::one_of(&sides)) }
+    }
+
     fn leader(&self) -> Option<String> {
-        let mut mirror = Mirror::default();
-        mirror.list(&self.desk.all(), Duration::ZERO);
-        let leader = mirror.leader()?.record.node.to_string();
-        self.seats.iter().find(|seat| seat.address() == leader).map(|seat| seat.name.clone())
+        let picture = self.desk.picture();
+        self.seat_of(&picture.leader()?.record.node)
+    }
+
+    fn seat_of(&self, node: &NodeId) -> Option<String> {
+        self.seats.iter().find(|seat| seat.address() == node.as_str()).map(|seat| seat.name.clone())
     }
 
     fn note(&self, now: Duration, line: &str) {

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::callers::keys;
 use crate::chance;
-use crate::coordinator::FarCoordinator;
+use crate::coordinator::{Desk, FarCoordinator};
 use crate::history::{History, now};
 
 /// The group of the simulated service.
@@ -22,15 +22,14 @@ pub(crate) const GROUP: &str = "default";
 /// Slots in a move, at most.
 const SLOTS: u16 = 6;
 
-/// Orders until told that it is over; then takes back what it has ordered.
-pub(crate) async fn order(history: History, is_over: Arc<AtomicBool>) {
+/// Orders until told that it is over; then takes back what it has ordered. It sees all `records` at once, as if from above; what it
+/// orders goes over the network.
+pub(crate) async fn order(records: Arc<Desk>, history: History, is_over: Arc<AtomicBool>) {
     let mut number = 0;
     loop {
         sleep(chance::millis(50..150)).await;
         let done = is_over.load(Ordering::Relaxed);
-        let Ok(range) = FarCoordinator.range("").await else { continue };
-        let mut mirror = Mirror::default();
-        mirror.list(&range, now());
+        let mirror = records.picture();
         if done {
             let drained: Vec<_> = mirror.nodes().keys().filter(|node| mirror.is_drained(node)).cloned().collect();
             if drained.is_empty() {
@@ -91,14 +90,11 @@ fn a_move(mirror: &Mirror, nodes: &[&NodeRecord], number: u64) -> Option<Txn> {
     }
     let wide = chance::below(usize::from(SLOTS)) as u16;
     let is_alike = |other: &Slot| {
-        let is_near = other.get() >= slot.get() && other.get() <= slot.get() + wide;
-        let is_same = mirror.holding(GROUP, *other);
-        let is_free = |other: &rpc_core::cluster::records::Holding| {
-            other.incarnation == from.incarnation && other.state == Standing::Stable
-        };
-        is_near && bucket_of(*other) == bucket_of(slot) && is_same.is_some_and(is_free)
+        let holding = mirror.holding(GROUP, *other);
+        holding.is_some_and(|other| other.incarnation == from.incarnation && other.state == Standing::Stable)
     };
-    let slots: Vec<Slot> = Slot::all().filter(is_alike).collect();
+    let near = (slot.get()..=slot.get() + wide).filter_map(Slot::new);
+    let slots: Vec<Slot> = near.filter(|other| bucket_of(*other) == bucket_of(slot)).filter(is_alike).collect();
     let bucket = bucket_of(slot);
     let name = MoveName { group: GROUP.to_owned(), id: format!("ordered-{number}"), bucket };
     moves::plan(None, &name, mirror.bucket(GROUP, bucket)?, &slots, &from, &to)

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once, PoisonError};
 use std::time::Duration;
 
-use rpc_core::cluster::mirror::Mirror;
-use rpc_core::cluster::records::{Phase, Standing};
+use rpc_core::cluster::records::{Phase, Run, Standing};
 use rpc_core::slot::Slot;
 use turmoil::{Builder, Sim};
 
@@ -186,9 +185,9 @@ impl Scene {
             });
         }
         let orders_end = Arc::new(AtomicBool::new(false));
-        let (history_of_orders, end) = (history.clone(), orders_end.clone());
+        let (records, history_of_orders, end) = (desk.clone(), history.clone(), orders_end.clone());
         sim.client("operator", async move {
-            operator::order(history_of_orders, end).await;
+            operator::order(records, history_of_orders, end).await;
             Ok(())
         });
         Self { seats, outside, callers, history: history.clone(), desk, orders_end, bug: options.bug }
@@ -247,32 +246,26 @@ impl Scene {
 
     /// What is not served, if anything.
     fn unserved(&self) -> Option<String> {
-        let mirror = self.mirror();
-        let is_served = |slot: &Slot| {
-            mirror.holding(GROUP, *slot).is_some_and(|holding| {
-                let owner = mirror.nodes().get(&holding.node).map(|seen| seen.record.incarnation);
-                let is_loaded = matches!(holding.state, Standing::Stable | Standing::Moving { .. });
-                is_loaded && owner == Some(holding.incarnation)
-            })
+        let mirror = self.desk.picture();
+        let is_served = |run: &&Run| {
+            let owner = mirror.nodes().get(&run.holding.node).map(|seen| seen.record.incarnation);
+            let is_loaded = matches!(run.holding.state, Standing::Stable | Standing::Moving { .. });
+            is_loaded && owner == Some(run.holding.incarnation)
         };
-        let unserved = Slot::all().filter(|slot| !is_served(slot)).count();
+        let runs = mirror.buckets(GROUP).flat_map(|(_, bucket)| &bucket.record.runs).filter(is_served);
+        let served: u16 = runs.map(|run| run.last.get() - run.first.get() + 1).sum();
+        let unserved = Slot::COUNT - served;
         (unserved > 0).then(|| format!("{unserved} slots are not"))
     }
 
     /// What still goes on, if anything.
     fn unrest(&self, now: Duration) -> Option<String> {
-        let mirror = self.mirror();
+        let mirror = self.desk.picture();
         let copies = mirror.moves().filter(|(_, _, seen)| seen.record.phase == Phase::Copy).count();
         if copies > 0 {
             return Some(format!("{copies} moves go on"));
         }
         let last = self.history.told().last_news;
         (now < last + STILL).then(|| format!("something was written at {last:?}"))
-    }
-
-    fn mirror(&self) -> Mirror {
-        let mut mirror = Mirror::default();
-        mirror.list(&self.desk.all(), Duration::ZERO);
-        mirror
     }
 }

@@ -16,6 +16,7 @@ use rpc_core::provider::dedup;
 use rpc_core::transport::http::{headers_of, reply};
 use rpc_core::transport::peers::Transport;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 use tower::ServiceExt;
 use turmoil::net::{TcpListener, TcpStream};
 use wherever::view::ClusterView;
@@ -35,6 +36,9 @@ struct Asked {
 
 /// Of a thousand connections, so many are lost while their answer is awaited, and as many just before it is there.
 const LOST: usize = 40;
+
+/// After how many milliseconds it is noticed that an answer was lost: long enough for its slot to have moved twice.
+const NOTICED: std::ops::Range<u64> = 0..1000;
 
 /// Longest wait for the answer to a question about a move.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -106,6 +110,7 @@ impl Caller for SimulatedPeer {
             }
             let answer = answer?;
             if chance::in_thousand(LOST) {
+                sleep(chance::millis(NOTICED).min(call.deadline.remaining())).await;
                 return Err(lost("the connection broke before the reply was read".to_owned()));
             }
             reply::read(&answer, call.id.sequence)

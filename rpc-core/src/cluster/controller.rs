@@ -202,18 +202,21 @@ pub struct Controller {
     timing: Timing,
     pace: Pace,
     members: BTreeMap<String, (Vec<Member>, Duration)>,
+    // What was made of the last picture. Most pictures differ from the one before by a beat, and there are 16384 slots to look at.
+    sorted: Option<(Mirror, Vec<Group>)>,
 }
 
 impl Controller {
     /// A controller that has seen nothing.
     pub fn new(timing: Timing, pace: Pace) -> Self {
-        Self { timing, pace, members: BTreeMap::new() }
+        Self { timing, pace, members: BTreeMap::new(), sorted: None }
     }
 
     /// What is to be done, given what is seen.
     pub fn plan(&mut self, sight: &Sight<'_>) -> Plan {
         let mut plan = Plan { look_again: sight.now + self.pace.look_again, ..Plan::default() };
-        let groups = assignment::groups(sight.mirror);
+        let sorted = self.sorted.take().filter(|(before, _)| sight.mirror.has_same_groups(before));
+        let (before, groups) = sorted.unwrap_or_else(|| (sight.mirror.clone(), assignment::groups(sight.mirror)));
         self.members.retain(|name, _| groups.iter().any(|group| group.name == *name));
         failover::plan(&self.timing, sight, &groups, &mut plan);
         tend::plan(&self.pace, sight, &mut plan);
@@ -226,6 +229,7 @@ impl Controller {
             assignment::plan(sight, group, &mut plan);
             balance::plan(&self.pace, sight, group, &mut plan);
         }
+        self.sorted = Some((before, groups));
         plan
     }
 

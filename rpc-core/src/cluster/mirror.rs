@@ -1,6 +1,7 @@
 //! What a node knows of the coordinator's records: read once, kept up by a watch, and believed only as far as it makes sense.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -35,9 +36,13 @@ pub struct Problem {
     pub why: BadRecord,
 }
 
+/// A group's map: its buckets by number.
+type Map = BTreeMap<u16, Arc<Seen<Bucket>>>;
+
 /// Everything under the coordinator's keys, as one picture of one revision.
 ///
-/// All keys come through one list and one watch, in order; what depends on several keys relies on that.
+/// All keys come through one list and one watch, in order; what depends on several keys relies on that. A clone shares the maps,
+/// and a change of one bucket copies no other: pictures are made with every beat, and maps are nearly all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mirror {
     revision: Revision,
@@ -48,8 +53,8 @@ pub struct Mirror {
     fences: BTreeMap<Incarnation, Seen<Fence>>,
     weights: BTreeMap<NodeId, u32>,
     drains: BTreeSet<NodeId>,
-    maps: BTreeMap<String, BTreeMap<u16, Seen<Bucket>>>,
-    moves: BTreeMap<(String, String), Seen<Move>>,
+    maps: BTreeMap<String, Arc<Map>>,
+    moves: BTreeMap<(String, String), Arc<Seen<Move>>>,
     rebalances: BTreeMap<String, Seen<Rebalance>>,
     /// Keys that exist but cannot be read: nothing is planned on what they cover.
     unreadable: BTreeMap<String, Revision>,
@@ -137,12 +142,38 @@ impl Mirror {
 
     /// One bucket of a group's map.
     pub fn bucket(&self, group: &str, number: u16) -> Option<&Seen<Bucket>> {
-        self.maps.get(group)?.get(&number)
+        self.maps.get(group)?.get(&number).map(|seen| &**seen)
     }
 
     /// All buckets of a group's map.
     pub fn buckets(&self, group: &str) -> impl Iterator<Item = (u16, &Seen<Bucket>)> {
-        self.maps.get(group).into_iter().flatten().map(|(number, seen)| (*number, seen))
+        self.maps.get(group).into_iter().flat_map(|map| map.iter()).map(|(number, seen)| (*number, &**seen))
+    }
+
+    /// Whether slots, nodes, moves and wishes are those of an `earlier` picture, of which this is a later clone: only beats, the
+    /// leader and the time may be others. False may also say that this picture was listed anew.
+    pub(super) fn has_same_groups(&self, earlier: &Self) -> bool {
+        fn alike<K: PartialEq, T>(now: &BTreeMap<K, Arc<T>>, before: &BTreeMap<K, Arc<T>>) -> bool {
+            let mut pairs = now.iter().zip(before);
+            now.len() == before.len() && pairs.all(|(now, before)| now.0 == before.0 && Arc::ptr_eq(now.1, before.1))
+        }
+        alike(&self.maps, &earlier.maps)
+            && alike(&self.moves, &earlier.moves)
+            && self.nodes == earlier.nodes
+            && self.fences == earlier.fences
+            && self.weights == earlier.weights
+            && self.drains == earlier.drains
+            && self.unreadable == earlier.unreadable
+    }
+
+    /// Whether calls of the group go where they went in an `earlier` picture, of which this is a later clone: its map, the nodes and
+    /// their weights are the same. False may also say that this picture was listed anew.
+    pub fn has_same_routes(&self, group: &str, earlier: &Self) -> bool {
+        let has_same_map = match (self.maps.get(group), earlier.maps.get(group)) {
+            (Some(map), Some(before)) => Arc::ptr_eq(map, before),
+            (map, before) => map.is_none() && before.is_none(),
+        };
+        has_same_map && self.nodes == earlier.nodes && self.weights == earlier.weights && self.drains == earlier.drains
     }
 
     /// Who holds a slot.
@@ -157,12 +188,12 @@ impl Mirror {
 
     /// A planned move.
     pub fn one_move(&self, group: &str, id: &str) -> Option<&Seen<Move>> {
-        self.moves.get(&(group.to_owned(), id.to_owned()))
+        self.moves.get(&(group.to_owned(), id.to_owned())).map(|seen| &**seen)
     }
 
     /// Every planned move: its group, its id, its record.
     pub fn moves(&self) -> impl Iterator<Item = (&str, &str, &Seen<Move>)> {
-        self.moves.iter().map(|((group, id), seen)| (group.as_str(), id.as_str(), seen))
+        self.moves.iter().map(|((group, id), seen)| (group.as_str(), id.as_str(), &**seen))
     }
 
     /// The wish to spread a group's slots anew.
@@ -216,12 +247,12 @@ impl Mirror {
             if !self.maps.contains_key(group) && self.maps.len() >= MAX_GROUPS {
                 return Err(BadRecord(format!("there are {MAX_GROUPS} groups already")));
             }
-            self.maps.entry(group.to_owned()).or_default().insert(number, bucket);
+            Arc::make_mut(self.maps.entry(group.to_owned()).or_default()).insert(number, Arc::new(bucket));
         } else if let Some(rest) = key.strip_prefix(MOVES) {
             let (group, id) = rest.rsplit_once('/').ok_or_else(|| BadRecord("the key names no move".to_owned()))?;
             let planned: Seen<Move> = seen(entry, now)?;
             planned.record.check()?;
-            self.moves.insert((group.to_owned(), id.to_owned()), planned);
+            self.moves.insert((group.to_owned(), id.to_owned()), Arc::new(planned));
         }
         Ok(())
     }
@@ -247,8 +278,9 @@ impl Mirror {
         } else if let Some(rest) = key.strip_prefix(MAPS) {
             if let Ok((group, number)) = bucket_name(rest)
                 && let Some(map) = self.maps.get_mut(group)
+                && map.contains_key(&number)
             {
-                map.remove(&number);
+                Arc::make_mut(map).remove(&number);
             }
         } else if let Some((group, id)) = key.strip_prefix(MOVES).and_then(|rest| rest.rsplit_once('/')) {
             self.moves.remove(&(group.to_owned(), id.to_owned()));
@@ -267,7 +299,11 @@ impl Mirror {
         older(&mut self.nodes, &before.nodes);
         older(&mut self.beats, &before.beats);
         older(&mut self.fences, &before.fences);
-        older(&mut self.moves, &before.moves);
+        for (key, seen) in &mut self.moves {
+            if let Some(old) = before.moves.get(key).filter(|old| old.revision == seen.revision) {
+                Arc::make_mut(seen).at = old.at;
+            }
+        }
     }
 }
 

@@ -190,6 +190,7 @@ pub struct Bucket {
 
 /// A run of slots with one owner, epoch and state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "FlatRun")]
 pub struct Run {
     /// First slot.
     pub first: Slot,
@@ -198,6 +199,48 @@ pub struct Run {
     /// The owner and how the slots stand.
     #[serde(flatten)]
     pub holding: Holding,
+}
+
+/// A run as it is read: all members at one level, in one pass. Every node reads every bucket that changes, and to flatten is to keep
+/// each member as a value first.
+#[derive(Deserialize)]
+struct FlatRun {
+    first: Slot,
+    last: Slot,
+    node: NodeId,
+    incarnation: Incarnation,
+    epoch: u64,
+    state: StandingName,
+    #[serde(default)]
+    mig: Option<String>,
+    #[serde(default)]
+    lost: Option<NodeId>,
+    #[serde(default)]
+    kept: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StandingName {
+    Stable,
+    Moving,
+    Recovering,
+}
+
+impl TryFrom<FlatRun> for Run {
+    type Error = BadRecord;
+
+    fn try_from(flat: FlatRun) -> Result<Self, BadRecord> {
+        let FlatRun { first, last, node, incarnation, epoch, state, mig, lost, kept } = flat;
+        let state = match state {
+            StandingName::Stable => Standing::Stable,
+            StandingName::Moving => {
+                Standing::Moving { mig: mig.ok_or_else(|| BadRecord("slots move by no move".to_owned()))? }
+            }
+            StandingName::Recovering => Standing::Recovering { lost, kept },
+        };
+        Ok(Self { first, last, holding: Holding { node, incarnation, epoch, state } })
+    }
 }
 
 /// Who owns a slot, and how it stands.
@@ -352,28 +395,51 @@ impl Bucket {
 
     /// A bucket of these holdings, given in ascending order of slots.
     pub fn of(holdings: impl IntoIterator<Item = (Slot, Holding)>) -> Self {
-        let mut runs: Vec<Run> = Vec::new();
+        let mut bucket = Self::default();
         for (slot, holding) in holdings {
-            match runs.last_mut() {
-                Some(run) if run.last.get() + 1 == slot.get() && run.holding == holding => run.last = slot,
-                _ => runs.push(Run { first: slot, last: slot, holding }),
-            }
+            bucket.push(slot, slot, Some(holding));
         }
-        Self { runs }
+        bucket
     }
 
-    /// The same bucket with `change` applied to these slots; what becomes `None` has no owner any more.
+    /// The same bucket with `change` applied to these slots, in ascending order; what becomes `None` has no owner any more.
     #[must_use]
     pub fn with(&self, slots: &[Slot], mut change: impl FnMut(Slot, Option<&Holding>) -> Option<Holding>) -> Self {
-        let mut holdings: std::collections::BTreeMap<Slot, Holding> =
-            self.slots().map(|(slot, holding)| (slot, holding.clone())).collect();
-        for &slot in slots {
-            match change(slot, self.holding(slot)) {
-                Some(next) => holdings.insert(slot, next),
-                None => holdings.remove(&slot),
-            };
+        let mut changed = slots.to_vec();
+        changed.sort_unstable();
+        changed.dedup();
+        let mut changed = changed.into_iter().peekable();
+        let mut next = Self::default();
+        for run in &self.runs {
+            while let Some(slot) = changed.next_if(|slot| *slot < run.first) {
+                next.push(slot, slot, change(slot, None));
+            }
+            // What is left of the run from here on.
+            let mut rest = Some(run.first);
+            while let Some(slot) = changed.next_if(|slot| *slot <= run.last) {
+                if let (Some(first), Some(last)) = (rest, slot.get().checked_sub(1).and_then(Slot::new)) {
+                    next.push(first, last, Some(run.holding.clone()));
+                }
+                next.push(slot, slot, change(slot, Some(&run.holding)));
+                rest = Slot::new(slot.get() + 1);
+            }
+            if let Some(first) = rest {
+                next.push(first, run.last, Some(run.holding.clone()));
+            }
         }
-        Self::of(holdings)
+        for slot in changed {
+            next.push(slot, slot, change(slot, None));
+        }
+        next
+    }
+
+    /// Adds slots after those that are there already; no slots, if `first` is after `last`.
+    fn push(&mut self, first: Slot, last: Slot, holding: Option<Holding>) {
+        let Some(holding) = holding.filter(|_| first <= last) else { return };
+        match self.runs.last_mut() {
+            Some(run) if run.last.get() + 1 == first.get() && run.holding == holding => run.last = last,
+            _ => self.runs.push(Run { first, last, holding }),
+        }
     }
 
     /// Checks what another process wrote under the key of bucket `number`.

@@ -25,6 +25,8 @@ pub struct Group {
     park: Park,
     // Slots that a redirect patched, to be believed only until the next map; held for an insert or a removal.
     redirected: Mutex<HashSet<Slot>>,
+    // The last map, ascending; held while the next one is taken over.
+    installed: Mutex<Vec<Stretch>>,
     is_fixed: bool,
     here: Option<NodeId>,
 }
@@ -34,6 +36,14 @@ struct Member {
     info: NodeInfo,
     // Whether the last map names it. Others stay, since slots may still point to them.
     is_listed: bool,
+}
+
+/// A run of slots in a map that was taken over.
+#[derive(Clone, Copy)]
+struct Stretch {
+    first: u16,
+    last: u16,
+    entry: Ownership,
 }
 
 /// Where a slot is, as far as this process knows.
@@ -70,6 +80,7 @@ impl Group {
             cells: Cells::new(),
             park: Park::default(),
             redirected: Mutex::default(),
+            installed: Mutex::default(),
             is_fixed: false,
             here: None,
         }
@@ -200,23 +211,54 @@ impl Group {
 
     /// Takes over the news in `view`: who is of the group, newer epochs, and whatever it says of slots that a redirect had
     /// patched. In a fixed cluster it also opens this node's slots.
+    ///
+    /// What the last view said already is passed over in runs: a map changes slot by slot, and is told whole.
     pub fn install(&self, view: &GroupView) {
         let indices = self.index_of(&view.nodes);
+        let stretches = view.slots.iter().filter_map(|range| {
+            let entry = Ownership { owner: *indices.get(range.node)?, epoch: range.epoch };
+            Some(Stretch { first: range.first.get(), last: range.last.get(), entry })
+        });
+        let next: Vec<Stretch> = stretches.collect();
+        // Held to the end: two maps that are taken over at once must not each pass over what only the other one has said.
+        let mut installed = self.installed.lock().unwrap_or_else(PoisonError::into_inner);
         let redirected = std::mem::take(&mut *self.redirected.lock().unwrap_or_else(PoisonError::into_inner));
-        for range in &view.slots {
-            let (Some(&owner), Some(node)) = (indices.get(range.node), view.nodes.get(range.node)) else { continue };
-            let next = Ownership { owner, epoch: range.epoch };
-            for slot in (range.first.get()..=range.last.get()).filter_map(Slot::new) {
-                if redirected.contains(&slot) {
-                    self.map.set(slot, next);
-                } else if self.map.advance(slot, next) && self.is_fixed && self.here.as_ref() == Some(&node.id) {
-                    self.cells.open(slot);
-                } else {
-                    continue;
-                }
+        for slot in redirected {
+            let at = next.partition_point(|stretch| stretch.last < slot.get());
+            if let Some(stretch) = next.get(at).filter(|stretch| stretch.first <= slot.get()) {
+                self.map.set(slot, stretch.entry);
                 self.park.wake(slot);
             }
         }
+        let mut known = installed.iter().copied().peekable();
+        for stretch in &next {
+            let mut first = stretch.first;
+            while first <= stretch.last {
+                while known.next_if(|known| known.last < first).is_some() {}
+                let (last, is_known) = match known.peek() {
+                    Some(known) if known.first <= first => (known.last, known.entry == stretch.entry),
+                    Some(known) => (known.first - 1, false),
+                    None => (stretch.last, false),
+                };
+                let last = last.min(stretch.last);
+                if !is_known {
+                    (first..=last).filter_map(Slot::new).for_each(|slot| self.advance(slot, stretch.entry));
+                }
+                first = last + 1;
+            }
+        }
+        *installed = next;
+    }
+
+    /// Takes `next` for `slot` if it is news.
+    fn advance(&self, slot: Slot, next: Ownership) {
+        if !self.map.advance(slot, next) {
+            return;
+        }
+        if self.is_fixed && self.here.is_some() && self.here == self.node_at(next.owner) {
+            self.cells.open(slot);
+        }
+        self.park.wake(slot);
     }
 
     /// Takes in what this node has read with its own eyes: `owner` has `slot` since this epoch. Older than what is known, it is passed
@@ -232,6 +274,11 @@ impl Group {
             self.park.wake(slot);
         }
         index.is_some()
+    }
+
+    fn node_at(&self, index: u16) -> Option<NodeId> {
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        members.get(usize::from(index)).map(|member| member.info.id.clone())
     }
 
     fn index(&self, node: &NodeId) -> Option<u16> {
@@ -269,25 +316,37 @@ impl Group {
 
     /// The group as it is told to others.
     pub fn view(&self) -> GroupView {
+        let stretches = self.stretches();
         // Owners that have left are told too: their slots point to them until somebody else has them.
-        let (nodes, indices) = self.listed_or_owning();
-        let mut slots: Vec<SlotRange> = Vec::new();
-        for slot in Slot::all() {
-            let Some(entry) = self.map.get(slot) else { continue };
-            let Some(&node) = indices.get(&entry.owner) else { continue };
-            match slots.last_mut() {
-                Some(run) if run.node == node && run.epoch == entry.epoch && run.last.get() + 1 == slot.get() => {
-                    run.last = slot;
-                }
-                _ => slots.push(SlotRange { first: slot, last: slot, node, epoch: entry.epoch }),
-            }
+        let (nodes, indices) = self.listed_or_owning(&stretches);
+        let mut slots: Vec<SlotRange> = Vec::with_capacity(stretches.len());
+        for stretch in stretches {
+            let (Some(&node), Some(first), Some(last)) =
+                (indices.get(&stretch.entry.owner), Slot::new(stretch.first), Slot::new(stretch.last))
+            else {
+                continue;
+            };
+            slots.push(SlotRange { first, last, node, epoch: stretch.entry.epoch });
         }
         GroupView { nodes, slots }
     }
 
+    /// The map in runs of slots of one owner and epoch, ascending.
+    fn stretches(&self) -> Vec<Stretch> {
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for slot in Slot::all() {
+            let Some(entry) = self.map.get(slot) else { continue };
+            match stretches.last_mut() {
+                Some(run) if run.entry == entry && run.last + 1 == slot.get() => run.last = slot.get(),
+                _ => stretches.push(Stretch { first: slot.get(), last: slot.get(), entry }),
+            }
+        }
+        stretches
+    }
+
     /// The nodes to tell of, and the place of each among them by its index in the map.
-    fn listed_or_owning(&self) -> (Vec<NodeInfo>, HashMap<u16, usize>) {
-        let owning: HashSet<u16> = Slot::all().filter_map(|slot| self.map.get(slot)).map(|entry| entry.owner).collect();
+    fn listed_or_owning(&self, stretches: &[Stretch]) -> (Vec<NodeInfo>, HashMap<u16, usize>) {
+        let owning: HashSet<u16> = stretches.iter().map(|stretch| stretch.entry.owner).collect();
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
         let told =
             (0..=u16::MAX).zip(members.iter()).filter(|(index, member)| member.is_listed || owning.contains(index));

@@ -27,10 +27,9 @@ pub(super) struct Holder {
     slots: Mutex<Slots>,
 }
 
-#[derive(Default)]
 struct Slots {
-    // Closed slots are not listed.
-    locals: BTreeMap<Slot, Local>,
+    // By number: whenever a bucket changes, all of its slots are looked at.
+    locals: Vec<Local>,
     // The revision of each bucket that was acted upon.
     done: BTreeMap<u16, Revision>,
     losses: Vec<LossView>,
@@ -38,7 +37,9 @@ struct Slots {
 
 impl Holder {
     pub(super) fn new(me: Incarnation, group: Arc<Group>, states: Vec<Named>) -> Self {
-        Self { me, group, states, slots: Mutex::default() }
+        let locals = vec![Local::Closed; usize::from(Slot::COUNT)];
+        let slots = Mutex::new(Slots { locals, done: BTreeMap::new(), losses: Vec::new() });
+        Self { me, group, states, slots }
     }
 
     pub(super) fn group(&self) -> &Arc<Group> {
@@ -49,8 +50,8 @@ impl Holder {
         &self.states
     }
 
-    /// Acts on what `picture` says of the slots, and gives the transactions that tell the coordinator so.
-    pub(super) fn follow(&self, picture: &Picture) -> Vec<Txn> {
+    /// Acts on what `picture` says of the slots, and gives the transactions that tell the coordinator so, each with its bucket.
+    pub(super) fn follow(&self, picture: &Picture) -> Vec<(u16, Txn)> {
         let mut slots = self.lock();
         let mut txns = Vec::new();
         for (number, bucket) in picture.buckets(self.group.name()) {
@@ -58,12 +59,13 @@ impl Holder {
                 continue;
             }
             let (mut settled, mut disowned) = (Vec::new(), Vec::new());
+            let mut runs = bucket.record.runs.iter().peekable();
             for slot in slots_of(number) {
-                let holding = bucket.record.holding(slot);
+                while runs.next_if(|run| run.last < slot).is_some() {}
+                let holding = runs.peek().filter(|run| run.first <= slot).map(|run| &run.holding);
                 // Twice: a slot that is open in another epoch is closed first.
                 for _ in 0..2 {
-                    let local = slots.locals.get(&slot).unwrap_or(&Local::Closed);
-                    let keep = keeper::keep(self.me, local, holding);
+                    let keep = keeper::keep(self.me, &slots.locals[slot.index()], holding);
                     let epoch = holding.map_or(0, |holding| holding.epoch);
                     match &keep {
                         Keep::Settle => settled.push((slot, epoch)),
@@ -79,16 +81,17 @@ impl Holder {
                 }
             }
             let name = self.group.name();
-            txns.extend(keeper::settle(self.me, name, number, bucket, &settled));
-            txns.extend(keeper::disown(self.me, name, number, bucket, &disowned));
+            let settle = keeper::settle(self.me, name, number, bucket, &settled);
+            let disown = keeper::disown(self.me, name, number, bucket, &disowned);
+            txns.extend(settle.into_iter().chain(disown).map(|txn| (number, txn)));
             slots.done.insert(number, bucket.revision);
         }
         txns
     }
 
-    /// Looks again at every bucket at the next [`follow`](Self::follow): a transaction of an earlier one was not applied.
-    pub(super) fn look_again(&self) {
-        self.lock().done.clear();
+    /// Looks again at this bucket at the next [`follow`](Self::follow): a transaction of an earlier one was not applied.
+    pub(super) fn look_again(&self, bucket: u16) {
+        self.lock().done.remove(&bucket);
     }
 
     fn act(&self, slots: &mut Slots, slot: Slot, keep: &Keep) {
@@ -96,16 +99,16 @@ impl Holder {
             Keep::AsIs | Keep::Settle | Keep::Disown => {}
             Keep::Load { epoch, content, lost } => self.load(slots, slot, *epoch, *content, lost.as_ref()),
             Keep::Close => {
-                let epoch = match slots.locals.get(&slot) {
-                    Some(Local::Open(epoch) | Local::Loading(epoch) | Local::Sealed(epoch)) => *epoch,
-                    _ => return,
+                let (Local::Open(epoch) | Local::Loading(epoch) | Local::Sealed(epoch)) = slots.locals[slot.index()]
+                else {
+                    return;
                 };
                 self.shut(slot);
-                slots.locals.insert(slot, Local::Kept(epoch));
+                slots.locals[slot.index()] = Local::Kept(epoch);
             }
             Keep::Forget => {
                 self.each_state(|state| state.forget(slot));
-                slots.locals.remove(&slot);
+                slots.locals[slot.index()] = Local::Closed;
             }
         }
     }
@@ -120,19 +123,20 @@ impl Holder {
             slots.lose(self.group.name(), node);
         }
         self.group.open(slot);
-        slots.locals.insert(slot, Local::Open(epoch));
+        slots.locals[slot.index()] = Local::Open(epoch);
     }
 
     /// What was copied for these slots is served from now on, in these epochs.
     pub(super) fn open_staged(&self, opened: &[(Slot, u64)], me: &NodeId) {
         let mut slots = self.lock();
         for &(slot, epoch) in opened {
+            slots.done.remove(&bucket_of(slot));
             // The map first: a call that enters must find the epoch in which it does.
             self.group.learn(slot, me, epoch);
             match self.open_states(slot, epoch, Content::Staged) {
                 Ok(()) => {
                     self.group.open(slot);
-                    slots.locals.insert(slot, Local::Open(epoch));
+                    slots.locals[slot.index()] = Local::Open(epoch);
                 }
                 Err(error) => tracing::error!(%error, %slot, "a slot that was moved here cannot be opened"),
             }
@@ -147,14 +151,14 @@ impl Holder {
     /// served here or is being copied already.
     pub(super) fn stage(&self, staged: &[Slot]) -> bool {
         let mut slots = self.lock();
-        let is_free = |slot: &Slot| matches!(slots.locals.get(slot), None | Some(Local::Closed | Local::Kept(_)));
+        let is_free = |slot: &Slot| matches!(slots.locals[slot.index()], Local::Closed | Local::Kept(_));
         if !staged.iter().all(is_free) {
             return false;
         }
         for &slot in staged {
             // A copy that was given up before may have left something.
             self.each_state(|state| state.discard(slot));
-            slots.locals.insert(slot, Local::Staged);
+            slots.locals[slot.index()] = Local::Staged;
         }
         true
     }
@@ -164,7 +168,7 @@ impl Holder {
         let mut slots = self.lock();
         for &slot in staged {
             self.each_state(|state| state.discard(slot));
-            slots.locals.remove(&slot);
+            slots.locals[slot.index()] = Local::Closed;
             // What the map says meanwhile was passed over.
             slots.done.remove(&bucket_of(slot));
         }
@@ -175,7 +179,7 @@ impl Holder {
         let mut slots = self.lock();
         sealed.iter().all(|&(slot, epoch)| {
             let was_open = self.group.seal(slot);
-            slots.locals.insert(slot, Local::Sealed(epoch));
+            slots.locals[slot.index()] = Local::Sealed(epoch);
             was_open
         })
     }
@@ -199,7 +203,9 @@ impl Holder {
         let mut slots = self.lock();
         for &(slot, epoch) in kept {
             self.shut(slot);
-            slots.locals.insert(slot, Local::Kept(epoch));
+            slots.locals[slot.index()] = Local::Kept(epoch);
+            // What the map said while the move decided was passed over.
+            slots.done.remove(&bucket_of(slot));
         }
     }
 
@@ -207,15 +213,15 @@ impl Holder {
     pub(super) fn unseal(&self, unsealed: &[(Slot, u64)]) {
         let mut slots = self.lock();
         for &(slot, epoch) in unsealed {
+            slots.done.remove(&bucket_of(slot));
             // It may have been frozen; what it holds was kept.
             if let Err(error) = self.open_states(slot, epoch, Content::Kept) {
                 tracing::error!(%error, %slot, "a slot that stays here cannot be opened again");
                 continue;
             }
-            slots.locals.insert(slot, Local::Open(epoch));
+            slots.locals[slot.index()] = Local::Open(epoch);
             self.group.open(slot);
         }
-        slots.done.clear();
     }
 
     /// Nobody will come back for these slots.
@@ -223,15 +229,18 @@ impl Holder {
         let mut slots = self.lock();
         for &slot in forgotten {
             self.each_state(|state| state.forget(slot));
-            slots.locals.remove(&slot);
+            slots.locals[slot.index()] = Local::Closed;
+            slots.done.remove(&bucket_of(slot));
         }
-        slots.done.clear();
     }
 
     /// This incarnation is over: nothing that it held may be served, or ever be taken for the truth.
     pub(super) fn drop_all(&self) {
         let mut slots = self.lock();
-        for slot in std::mem::take(&mut slots.locals).into_keys() {
+        for slot in Slot::all() {
+            if std::mem::replace(&mut slots.locals[slot.index()], Local::Closed) == Local::Closed {
+                continue;
+            }
             self.shut(slot);
             self.each_state(|state| {
                 state.discard(slot);
@@ -244,13 +253,13 @@ impl Holder {
     /// Whether all of these slots are open here, in these epochs.
     pub(super) fn serves(&self, asked: &[(Slot, u64)]) -> bool {
         let slots = self.lock();
-        asked.iter().all(|(slot, epoch)| slots.locals.get(slot) == Some(&Local::Open(*epoch)))
+        asked.iter().all(|(slot, epoch)| slots.locals[slot.index()] == Local::Open(*epoch))
     }
 
     /// How many slots are served here, sealed ones among them.
     pub(super) fn served(&self) -> usize {
         let is_served = |local: &&Local| matches!(local, Local::Open(_) | Local::Sealed(_) | Local::Loading(_));
-        self.lock().locals.values().filter(is_served).count()
+        self.lock().locals.iter().filter(is_served).count()
     }
 
     /// What was lost.

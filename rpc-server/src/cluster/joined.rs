@@ -34,11 +34,20 @@ pub(super) struct Joined {
     pub(super) wherever: rpc_core::client::Wherever,
     /// One for each group that this node provides services of.
     pub(super) holders: Vec<Arc<Holder>>,
-    /// Where nodes answered that are gone, for as long as slots are theirs. Held for a look-up or an insert.
-    pub(super) addresses: Mutex<BTreeMap<NodeId, String>>,
+    /// What groups were shown. Held while one is shown more.
+    pub(super) routes: Mutex<Routes>,
     pub(super) look: Notify,
     pub(super) state: RwLock<NodeState>,
     pub(super) planted: Option<Planted>,
+}
+
+/// What groups were shown of the records.
+#[derive(Default)]
+pub(super) struct Routes {
+    /// Where nodes answer or answered: some are gone, and slots are theirs still.
+    addresses: BTreeMap<NodeId, String>,
+    /// The picture that each group was shown last.
+    shown: BTreeMap<String, Arc<Picture>>,
 }
 
 impl Joined {
@@ -81,11 +90,17 @@ impl Joined {
     /// Shows `group` what the records say of it.
     pub(super) fn install(&self, group: &Group) {
         let picture = self.picture();
-        let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        for (id, seen) in picture.nodes() {
-            known.insert(id.clone(), seen.record.address.clone());
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = routes.shown.get(group.name());
+        // Most changes are beats, and say nothing of where slots are. What a redirect has patched is put right all the same.
+        if before.is_some_and(|before| picture.has_same_routes(group.name(), before)) && group.patched() == 0 {
+            return;
         }
-        picture::install(group, &picture, &known);
+        for (id, seen) in picture.nodes() {
+            routes.addresses.insert(id.clone(), seen.record.address.clone());
+        }
+        picture::install(group, &picture, &routes.addresses);
+        routes.shown.insert(group.name().to_owned(), picture);
     }
 
     /// Waits, briefly, until the picture shows `revision`.

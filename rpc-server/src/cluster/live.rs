@@ -218,7 +218,7 @@ impl Live {
             pictures,
             wherever: self.wherever.clone(),
             holders,
-            addresses: Mutex::default(),
+            routes: Mutex::default(),
             look: Notify::new(),
             state,
             planted: self.settings.planted,

@@ -85,19 +85,22 @@ fn check_meta(entry: &Entry) -> Result<Found, JoinError> {
 }
 
 /// Writes the node's record under a lease of its own. A record of the same name is waited for: a process that died leaves its
-/// lease behind.
+/// lease behind. So is the coordinator, and the wait for the record begins anew with its answers: while it is away, no lease ends.
 pub(super) async fn register(
     coordinator: &dyn Coordinator,
     record: &NodeRecord,
     ttl: Duration,
 ) -> Result<LeaseId, JoinError> {
-    let patience = Instant::now() + ttl + GRACE;
+    let mut patience = Instant::now() + ttl + GRACE;
     loop {
         match try_register(coordinator, record, ttl).await {
             Ok(Ok(lease)) => return Ok(lease),
             Ok(Err(other)) if Instant::now() > patience => return Err(other),
             Ok(Err(_)) => sleep(PAUSE).await,
-            Err(error) => persist(error).await?,
+            Err(error) => {
+                persist(error).await?;
+                patience = Instant::now() + ttl + GRACE;
+            }
         }
     }
 }

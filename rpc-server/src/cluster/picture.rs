@@ -101,7 +101,12 @@ impl Gallery {
 
 /// What happened between two snapshots.
 fn changes(before: &Snapshot, after: &Snapshot) -> Changes {
-    let gone = before.entries.keys().filter(|key| !after.entries.contains_key(*key));
+    // Both are in order, so one look at each key is enough.
+    let mut left = after.entries.keys().peekable();
+    let gone = before.entries.keys().filter(move |key| {
+        while left.next_if(|next| next < key).is_some() {}
+        left.next_if(|next| next == key).is_none()
+    });
     let gone = gone.map(|key| Event::Deleted { key: key.to_string(), revision: after.revision });
     let written = after.entries.values().filter(|entry| entry.revision > before.revision);
     let written = written.map(|entry| Event::Put((**entry).clone()));

@@ -115,13 +115,13 @@ impl Steward {
         }
         self.begun.retain(|(group, id)| picture.one_move(group, id).is_some());
         for holder in self.joined.holders.clone() {
-            for txn in holder.follow(picture) {
+            for (bucket, txn) in holder.follow(picture) {
                 match self.joined.coordinator().transact(txn).await {
                     Ok(outcome) if outcome.applied => {}
-                    Ok(_) => holder.look_again(),
+                    Ok(_) => holder.look_again(bucket),
                     Err(error) => {
                         tracing::debug!(%error, "the map could not be told of loaded slots yet");
-                        holder.look_again();
+                        holder.look_again(bucket);
                         sleep(AGAIN).await;
                         self.joined.look_again();
                     }

@@ -1,6 +1,7 @@
 //! Who is there to own slots, who owns them, and the first owners of slots that nobody has had.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use super::super::assign::{Weight, assign};
 use super::super::mirror::Mirror;
@@ -42,6 +43,8 @@ pub(super) struct Group {
     pub(super) free: Vec<Slot>,
     /// The owners that are no members: gone, or fenced.
     pub(super) missing: BTreeMap<Incarnation, NodeId>,
+    /// Where each slot should be, once somebody has asked.
+    wanted: OnceLock<Option<Vec<u16>>>,
 }
 
 impl Group {
@@ -50,8 +53,8 @@ impl Group {
     }
 
     /// Where each slot should be; `None` if no member takes slots.
-    pub(super) fn wanted(&self) -> Option<Vec<u16>> {
-        assign(&self.current, &self.weights()).ok()
+    pub(super) fn wanted(&self) -> Option<&[u16]> {
+        self.wanted.get_or_init(|| assign(&self.current, &self.weights()).ok()).as_deref()
     }
 
     pub(super) fn member(&self, index: u16) -> Option<&Member> {
@@ -92,10 +95,12 @@ fn group(mirror: &Mirror, name: &str) -> Group {
         current: vec![None; usize::from(Slot::COUNT)],
         free: vec![],
         missing: BTreeMap::new(),
+        wanted: OnceLock::new(),
     };
     let mut has_owner = vec![false; usize::from(Slot::COUNT)];
-    for (slot, holding) in mirror.holdings(name) {
-        has_owner[slot.index()] = true;
+    for run in mirror.buckets(name).flat_map(|(_, seen)| &seen.record.runs) {
+        let (slots, holding) = (run.first.index()..=run.last.index(), &run.holding);
+        has_owner[slots.clone()].fill(true);
         let owner = index.get(&holding.incarnation).copied();
         if owner.is_none() {
             group.missing.insert(holding.incarnation, holding.node.clone());
@@ -105,7 +110,7 @@ fn group(mirror: &Mirror, name: &str) -> Group {
             _ => None,
         };
         // Slots of a missing owner are nobody's, wherever they were going.
-        group.current[slot.index()] = owner.and(to).or(owner);
+        group.current[slots].fill(owner.and(to).or(owner));
     }
     let unreadable = |slot: &Slot| mirror.is_unreadable(&bucket_key(name, bucket_of(*slot)));
     group.free = Slot::all().filter(|slot| !has_owner[slot.index()] && !unreadable(slot)).collect();
@@ -140,7 +145,7 @@ pub(super) fn plan(sight: &Sight<'_>, group: &Group, plan: &mut Plan) {
     let by_bucket: Vec<_> = by_bucket.into_iter().collect();
     for buckets in by_bucket.chunks(BUCKETS_AT_ONCE) {
         let slots = buckets.iter().map(|(_, slots)| slots.len()).sum();
-        let txn = first_owners(sight, group, &wanted, buckets);
+        let txn = first_owners(sight, group, wanted, buckets);
         plan.act(Intent::Assign { group: group.name.clone(), slots }, txn);
     }
 }

@@ -33,15 +33,16 @@ pub(super) fn plan(pace: &Pace, sight: &Sight<'_>, group: &Group, plan: &mut Pla
         return;
     };
     let wish = sight.mirror.rebalance(&group.name).map(|seen| (seen.record.reason, seen.revision));
-    let surplus = Surplus::of(group, &wanted);
+    let surplus = Surplus::of(group, wanted);
     match wish {
-        None if surplus.has_joined => begin(sight, group, plan),
+        // Slots that cannot be read are nobody's surplus: a member without a slot may have to stay so.
+        None if surplus.has_joined && surplus.is_any => begin(sight, group, plan),
         Some((reason, revision)) if !surplus.is_worth_it(reason) => done(sight, group, revision, plan),
         _ => {}
     }
     let is_wished = wish.is_some_and(|(reason, _)| surplus.is_worth_it(reason));
     let is_due = |from: u16| is_wished || group.member(from).is_some_and(|member| member.weight == 0);
-    moves(pace, sight, group, &wanted, is_due, plan);
+    moves(pace, sight, group, wanted, is_due, plan);
 }
 
 /// How a group's slots lie compared with how they should.
