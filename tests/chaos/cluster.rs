@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::load::Load;
 use crate::programs::{Ended, Program, program};
 use crate::trace;
-use crate::until::until;
+use crate::until::in_time;
 
 /// The group of the counters.
 const GROUP: &str = "default";
@@ -211,7 +211,15 @@ impl Cluster {
             }
             Some(())
         };
-        until(&format!("{members:?} share the slots as {targets:?}"), has_settled).await;
+        let what = format!("{members:?} share the slots as {targets:?}");
+        if in_time(has_settled).await.is_none() {
+            let mut views = Vec::new();
+            for member in members {
+                let view = self.view(*member).await;
+                views.push(view.map(|view| (self.shares(&view), view.live)));
+            }
+            panic!("never: {what}, but {views:#?}");
+        }
     }
 
     /// The slots that these nodes were declared to have lost, as the whole cluster tells it.

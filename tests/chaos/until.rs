@@ -11,7 +11,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Looks again and again, until there is something to see.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+///
+/// # Panics
+/// If that does not come.
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    in_time(look).await.unwrap_or_else(|| panic!("never: {what}"))
+}
+
+/// As [`until`]; `None` if there is nothing to see in all that time.
+pub(crate) async fn in_time<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let seen = async {
         loop {
             match look().await {
@@ -20,5 +28,5 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
             }
         }
     };
-    timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("never: {what}"))
+    timeout(PATIENCE, seen).await.ok()
 }

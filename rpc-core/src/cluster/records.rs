@@ -332,6 +332,8 @@ pub enum RebalanceReason {
     Join,
     /// A weight has changed: small differences are left alone.
     Weight,
+    /// Slots of nodes that are gone were given to those that were there at that moment: small differences are left alone.
+    Failover,
 }
 
 /// The key of a node's record.

@@ -1,7 +1,7 @@
 //! Planned moves: towards the shares that the nodes' weights give them, in small pieces, and only while everybody is there.
 //!
 //! What begins it: a member without a slot (it has joined), a member of weight 0 with slots (it is drained, or on its way out), or
-//! a wish in the records (an operator's, or one that a change of weight left). Slots that an operator has moved by hand are
+//! a wish in the records (an operator's, or one that a change of weight or a failover left). Slots that an operator has moved by hand are
 //! not moved back by anything else.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,7 @@ pub(super) fn plan(pace: &Pace, sight: &Sight<'_>, group: &Group, plan: &mut Pla
     let surplus = Surplus::of(group, wanted);
     match wish {
         // Slots that cannot be read are nobody's surplus: a member without a slot may have to stay so.
-        None if surplus.has_joined && surplus.is_any => begin(sight, group, plan),
+        None if surplus.has_joined && surplus.is_any => begin(sight, group, RebalanceReason::Join, plan),
         Some((reason, revision)) if !surplus.is_worth_it(reason) => done(sight, group, revision, plan),
         _ => {}
     }
@@ -76,14 +76,14 @@ impl Surplus {
     fn is_worth_it(&self, reason: RebalanceReason) -> bool {
         match reason {
             RebalanceReason::Operator | RebalanceReason::Join => self.is_any,
-            RebalanceReason::Weight => self.is_large,
+            RebalanceReason::Weight | RebalanceReason::Failover => self.is_large,
         }
     }
 }
 
 /// The wish is written down, so that a controller that takes over halfway goes on.
-fn begin(sight: &Sight<'_>, group: &Group, plan: &mut Plan) {
-    let (key, reason) = (format!("{REBALANCES}{}", group.name), RebalanceReason::Join);
+pub(super) fn begin(sight: &Sight<'_>, group: &Group, reason: RebalanceReason, plan: &mut Plan) {
+    let key = format!("{REBALANCES}{}", group.name);
     let txn = Txn {
         compares: vec![Compare::Unchanged(LEADER.to_owned(), sight.term), Compare::Absent(key.clone())],
         ops: vec![Op::Put { key, value: write(&Rebalance { reason }), lease: None }],

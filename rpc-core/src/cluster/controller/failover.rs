@@ -16,10 +16,10 @@ use std::time::Duration;
 use super::super::authority::Timing;
 use super::super::mirror::{Mirror, Seen};
 use super::super::records::{
-    Beat, Fence, FenceReason, Incarnation, LEADER, Party, beat_key, fence_key, node_key, write,
+    Beat, Fence, FenceReason, Incarnation, LEADER, Party, RebalanceReason, beat_key, fence_key, node_key, write,
 };
 use super::assignment::{Group, is_alive};
-use super::{Held, Intent, Plan, Sight, Succession};
+use super::{Held, Intent, Plan, Sight, Succession, balance};
 use crate::coordinator::{Compare, Op, Revision, Txn};
 use crate::node::NodeId;
 use crate::slot::Slot;
@@ -131,22 +131,29 @@ fn recently_fenced(timing: &Timing, sight: &Sight<'_>) -> usize {
 }
 
 /// Gives the slots of those who cannot execute any more to others, one transaction a bucket.
+///
+/// Nodes that die and start again come and go meanwhile, so that who is there may get more than its share, and who came late less
+/// than its own without having none. A wish in the records, written before, sees to that once every owner is there.
 fn take_over(sight: &Sight<'_>, group: &Group, silenced: &BTreeSet<Incarnation>, plan: &mut Plan) {
     if !group.missing.keys().any(|incarnation| silenced.contains(incarnation)) {
         return;
     }
     let wanted = group.wanted();
+    let mut is_wished = sight.mirror.rebalance(&group.name).is_some();
     for (number, bucket) in sight.mirror.buckets(&group.name) {
         if !bucket.record.runs.iter().any(|run| silenced.contains(&run.holding.incarnation)) {
             continue;
         }
         let heir = |slot: Slot| Some(group.member(*wanted.as_ref()?.get(slot.index())?)?.party());
-        let (mirror, term, group) = (sight.mirror, sight.term, group.name.as_str());
-        match (Succession { mirror, term, group, number, bucket }).txn(silenced, heir) {
-            Some((txn, slots)) => {
-                plan.act(Intent::TakeOver { group: group.to_owned(), bucket: number, slots }, txn);
-            }
-            None => plan.hold(Held::NobodyTakes { group: group.to_owned() }),
+        let (mirror, term, name) = (sight.mirror, sight.term, group.name.as_str());
+        let Some((txn, slots)) = (Succession { mirror, term, group: name, number, bucket }).txn(silenced, heir) else {
+            plan.hold(Held::NobodyTakes { group: group.name.clone() });
+            continue;
+        };
+        if !is_wished {
+            is_wished = true;
+            balance::begin(sight, group, RebalanceReason::Failover, plan);
         }
+        plan.act(Intent::TakeOver { group: group.name.clone(), bucket: number, slots }, txn);
     }
 }

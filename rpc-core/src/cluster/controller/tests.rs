@@ -227,6 +227,28 @@ fn a_node_started_anew_is_fenced_under_its_former_incarnation_though_all_are() {
 }
 
 #[test]
+fn shares_are_mended_after_owners_came_back_one_after_the_other() {
+    let mut world = World::of(3);
+    let anew = |index: usize| Party { incarnation: Incarnation(100 + index as u64), ..World::party(index) };
+    // Nobody who is merely missing is given up yet; who has started anew is, under its former incarnation.
+    world.reachable_since = world.now;
+    world.lose(1);
+    world.lose(2);
+    for index in [1, 2] {
+        world.join_as(&anew(index));
+        assert_eq!(fenced(&world.turn()).len(), 1);
+        world.pass(Timing::default().outlasts());
+        world.turn();
+    }
+    let counts: Vec<_> = world.counts().into_values().collect();
+    assert!(counts.len() == 3 && counts.iter().any(|count| *count < 5000), "some came late, none empty: {counts:?}");
+    world.settle();
+    let is_near = |count: usize| count.abs_diff(5461) <= 5461 * 2 / 100;
+    assert!(world.counts().into_values().all(is_near), "{:?}", world.counts());
+    assert!(world.mirror.rebalance("g").is_none());
+}
+
+#[test]
 fn nothing_moves_while_an_owner_is_missing() {
     let mut world = World::of(3);
     world.reachable_since = world.now;
