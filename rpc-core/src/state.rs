@@ -15,8 +15,18 @@ use crate::slot::Slot;
 /// A slot is in at most one copy at a time. No method is called for a slot while another call for the same slot is going on, but
 /// calls for different slots come at the same time, and the provider's own methods run at any time.
 ///
-/// What these methods do must be short: they run between calls. A chunk is bounded for that reason.
+/// What these methods do must be short: they run between calls. A piece is bounded for that reason. A store that waits for a disk
+/// says so in [`waits`](Self::waits); then [`pull`](Self::pull), [`entries`](Self::entries), [`stage`](Self::stage) and
+/// [`staged`](Self::staged) may wait, and an error of theirs ends the move while its source serves on. The other methods must not
+/// wait: they come for many slots in a row, under a lock of the node's and while callers wait for the slots. A store takes note of
+/// them in memory, and clears away afterwards, by itself, what nobody can see any more. The example `url_shortener` has such a store.
 pub trait SlotState: Send + Sync + 'static {
+    /// Whether copying waits for a disk, or for another program: it is then done where that keeps no call from running, if the
+    /// node's runtime has several threads.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// Starts to keep track of changes to `slot`, so that [`pull`](Self::pull) gives first everything there is, then what changed.
     fn begin_copy(&self, slot: Slot) -> Result<(), StateError>;
 
@@ -28,13 +38,14 @@ pub trait SlotState: Send + Sync + 'static {
     fn end_copy(&self, slot: Slot);
 
     /// How many entries `slot` has, to compare both ends of a copy.
-    fn entries(&self, slot: Slot) -> u64;
+    fn entries(&self, slot: Slot) -> Result<u64, StateError>;
 
     /// Takes a piece of a copy of another node's `slot`, beside whatever is served here, and never in its place.
     fn stage(&self, slot: Slot, piece: &[u8]) -> Result<(), StateError>;
 
-    /// How many entries were staged for `slot`.
-    fn staged(&self, slot: Slot) -> u64;
+    /// How many entries were staged for `slot`. Asked once the copy is complete and before the slot changes hands, so that a store
+    /// makes sure here that what it was given is safe.
+    fn staged(&self, slot: Slot) -> Result<u64, StateError>;
 
     /// Throws away what was staged for `slot`.
     fn discard(&self, slot: Slot);
@@ -62,11 +73,13 @@ pub struct Pulled {
 /// What a slot begins with at a new owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
-    /// With nothing: nobody had it before, or what it held is lost.
+    /// With nothing: nobody had it before, or what it held is lost. What a store may have of it is older than that, and must not
+    /// be seen again.
     Empty,
     /// With what was staged.
     Staged,
-    /// With what this node still holds of it.
+    /// With what this node still holds of it: a move did not come about, or the cluster is fixed, and the slot has never been anybody
+    /// else's.
     Kept,
 }
 

@@ -267,8 +267,8 @@ impl<K: Key, V: Value> SlotState for Slots<K, V> {
         }
     }
 
-    fn entries(&self, slot: Slot) -> u64 {
-        self.cell(slot).entries().map_or(0, Entries::len) as u64
+    fn entries(&self, slot: Slot) -> Result<u64, StateError> {
+        Ok(self.cell(slot).entries().map_or(0, Entries::len) as u64)
     }
 
     fn stage(&self, slot: Slot, piece: &[u8]) -> Result<(), StateError> {
@@ -287,8 +287,8 @@ impl<K: Key, V: Value> SlotState for Slots<K, V> {
         Ok(())
     }
 
-    fn staged(&self, slot: Slot) -> u64 {
-        self.cell(slot).staged() as u64
+    fn staged(&self, slot: Slot) -> Result<u64, StateError> {
+        Ok(self.cell(slot).staged() as u64)
     }
 
     fn discard(&self, slot: Slot) {

@@ -6,12 +6,24 @@ use bytes::Bytes;
 use rpc_core::cluster::hand_over::{Answer, Head, MAX_PIECES, PieceHead, Total};
 use rpc_core::slot::Slot;
 use rpc_core::state::{SlotState, StateError};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Largest piece that is asked of a state at once, in bytes: what a state encodes between two calls takes well under a millisecond.
 const MAX_PIECE: usize = 64 << 10;
 
 /// A state by its name.
 pub(super) type Named = (String, Arc<dyn SlotState>);
+
+/// Runs a piece of copying where it may wait for a disk, if one of `states` says that it does. Otherwise, and on a runtime of one
+/// thread, which has nobody to go on in its place, it simply runs.
+pub(super) fn where_waiting_is_allowed<T>(states: &[Named], copying: impl FnOnce() -> T) -> T {
+    let waits = states.iter().any(|(_, state)| state.waits());
+    if waits && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        tokio::task::block_in_place(copying)
+    } else {
+        copying()
+    }
+}
 
 /// A copy of some slots, of all states of their group, that is being sent. Dropping it ends the copy, but not the slots' service.
 pub(super) struct Sending {
@@ -76,16 +88,14 @@ impl Sending {
         let is_over = quiet == count;
         // What is left is known for one place only; that there is more counts.
         let pending = if is_over { 0 } else { pending.max(1) };
-        let totals = (is_sealed && is_over).then(|| self.totals());
+        let totals = if is_sealed && is_over { Some(self.totals()?) } else { None };
         let (heads, pieces) = pieces.into_iter().unzip();
         Ok(Answer { head: Head { number, pieces: heads, pending, is_sealed, totals }, pieces })
     }
 
-    fn totals(&self) -> Vec<Total> {
-        let total = |(name, state, slot): (&String, &Arc<dyn SlotState>, Slot)| Total {
-            state: name.clone(),
-            slot,
-            entries: state.entries(slot),
+    fn totals(&self) -> Result<Vec<Total>, StateError> {
+        let total = |(name, state, slot): (&String, &Arc<dyn SlotState>, Slot)| {
+            Ok(Total { state: name.clone(), slot, entries: state.entries(slot)? })
         };
         self.places().map(total).collect()
     }

@@ -8,6 +8,7 @@ use rpc_core::cluster::hand_over::{Answer, Ask, Question};
 use rpc_core::cluster::mirror::Mirror as Picture;
 use rpc_core::cluster::moves::{self, Observation, Source, SourceAction, SourceEvent, SourceState};
 use rpc_core::slot::Slot;
+use rpc_core::state::StateError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
@@ -15,7 +16,7 @@ use super::decide::decide;
 use super::holder::Holder;
 use super::joined::Joined;
 use super::planted::{Planted, impatience};
-use super::sending::Sending;
+use super::sending::{OutOfTurn, Sending, where_waiting_is_allowed};
 
 /// Questions that wait for one source. A target asks one after the other; a second one is a repetition.
 const MAX_QUESTIONS: usize = 4;
@@ -60,14 +61,19 @@ impl Giving {
     pub(super) async fn run(mut self) {
         while self.source.state() != SourceState::Ended {
             let actions = self.next().await;
-            for action in actions {
-                let further = self.act(action).await;
-                // What an abort read may end the move; nothing asks for more than that.
-                for action in further {
-                    let _nothing = self.act(action).await;
-                }
+            self.act_all(actions).await;
+            let actions = self.answer_waiting();
+            self.act_all(actions).await;
+        }
+    }
+
+    async fn act_all(&mut self, actions: Vec<SourceAction>) {
+        for action in actions {
+            let further = self.act(action).await;
+            // What an abort read may end the move; nothing asks for more than that.
+            for action in further {
+                let _nothing = self.act(action).await;
             }
-            self.answer_waiting();
         }
     }
 
@@ -120,10 +126,7 @@ impl Giving {
             return Vec::new();
         }
         match question.ask {
-            Ask::Pull(number) => {
-                self.answer(number, reply);
-                Vec::new()
-            }
+            Ask::Pull(number) => self.answer(number, reply),
             Ask::Seal(number) => {
                 self.waiting = Some((number, reply));
                 self.step(SourceEvent::SealAsked)
@@ -132,38 +135,43 @@ impl Giving {
     }
 
     /// Answers a target that waits for the seal, once there is something to say.
-    fn answer_waiting(&mut self) {
+    fn answer_waiting(&mut self) -> Vec<SourceAction> {
         let is_waited_for = matches!(self.source.state(), SourceState::Sealing { .. } | SourceState::Serving { .. });
         if self.waiting.is_none() || is_waited_for {
-            return;
+            return Vec::new();
         }
-        let Some((number, reply)) = self.waiting.take() else { return };
+        let Some((number, reply)) = self.waiting.take() else { return Vec::new() };
         if self.source.is_sealed() {
-            self.answer(number, reply);
-        } else {
-            let _gone = reply.send(Err("the calls that run in the slots did not end in time".to_owned()));
+            return self.answer(number, reply);
         }
+        let _gone = reply.send(Err("the calls that run in the slots did not end in time".to_owned()));
+        Vec::new()
     }
 
-    fn answer(&mut self, number: u64, reply: oneshot::Sender<Result<Answer, String>>) {
-        let answer = self.pull(number);
+    fn answer(&mut self, number: u64, reply: oneshot::Sender<Result<Answer, String>>) -> Vec<SourceAction> {
+        let holder = self.holder.clone();
+        let answer = where_waiting_is_allowed(holder.states(), || self.pull(number));
+        let (answer, then) = match answer {
+            Ok(answer) => (answer.map_err(|error| error.to_string()), Vec::new()),
+            // What a state cannot give now it cannot give at the next question either, and callers may be waiting.
+            Err(error) => (Err(error.to_string()), self.step(SourceEvent::Failed)),
+        };
         if let Err(error) = &answer {
             tracing::error!(mig = %self.source.name().id, %error, "a move cannot be answered");
         }
         let _gone = reply.send(answer);
+        then
     }
 
-    fn pull(&mut self, number: u64) -> Result<Answer, String> {
+    fn pull(&mut self, number: u64) -> Result<Result<Answer, OutOfTurn>, StateError> {
         let sending = match &mut self.sending {
             Some(sending) => sending,
             None => {
                 let slots: Vec<Slot> = self.source.slots().iter().map(|(slot, _)| *slot).collect();
-                let begun = Sending::begin(self.holder.states().to_vec(), slots).map_err(|error| error.to_string())?;
-                self.sending.insert(begun)
+                self.sending.insert(Sending::begin(self.holder.states().to_vec(), slots)?)
             }
         };
-        let answer = sending.answer(number, self.source.is_sealed()).map_err(|error| error.to_string())?;
-        answer.map_err(|error| error.to_string())
+        sending.answer(number, self.source.is_sealed())
     }
 
     async fn act(&mut self, action: SourceAction) -> Vec<SourceAction> {

@@ -1,5 +1,6 @@
 //! Drives the target of a move: asks the source, stages what comes, and does what its machine says.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::decide::decide;
 use super::holder::Holder;
 use super::joined::Joined;
+use super::sending::where_waiting_is_allowed;
 
 /// Wait before a question that was not answered, or a transaction whose outcome is not known, is repeated.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -109,7 +111,7 @@ impl Receiving {
         };
         let now = self.now();
         match answer {
-            Ok(answer) => match self.take(&answer, number) {
+            Ok(answer) => match where_waiting_is_allowed(self.holder.states(), || self.take(&answer, number)) {
                 Ok(totals) => self.target.step(TargetEvent::Answered { head: &answer.head, totals }, now),
                 Err(error) => {
                     tracing::error!(mig = %question.mig, %error, "a move is given up");
@@ -142,11 +144,14 @@ impl Receiving {
             state.stage(head.slot, piece).map_err(|error: StateError| error.to_string())?;
         }
         let Some(totals) = &answer.head.totals else { return Ok(None) };
+        let mut staged = HashMap::new();
+        for (name, state) in self.holder.states() {
+            for (slot, _) in self.target.slots() {
+                staged.insert((name.as_str(), *slot), state.staged(*slot).map_err(|error| error.to_string())?);
+            }
+        }
         let names: Vec<&str> = self.holder.states().iter().map(|(name, _)| name.as_str()).collect();
-        let staged = |name: &str, slot| {
-            let state = self.holder.states().iter().find(|(known, _)| known == name);
-            state.map_or(0, |(_, state)| state.staged(slot))
-        };
+        let staged = |name: &str, slot| staged.get(&(name, slot)).copied().unwrap_or_default();
         let held = moves::totals_hold(totals, &names, self.target.slots(), staged);
         if let Err(why) = &held {
             tracing::error!(mig = %self.target.name().id, %why, "a copy is not what its source has");

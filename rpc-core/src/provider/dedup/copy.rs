@@ -153,10 +153,10 @@ impl SlotState for Dedup {
         self.table().change(slot, |records| records.copying = None);
     }
 
-    fn entries(&self, slot: Slot) -> u64 {
+    fn entries(&self, slot: Slot) -> Result<u64, StateError> {
         let table = self.table();
         let records = table.slots.get(&slot).into_iter().flat_map(|records| records.by_call.values());
-        records.filter(|record| matches!(record, Record::Done(_))).count() as u64
+        Ok(records.filter(|record| matches!(record, Record::Done(_))).count() as u64)
     }
 
     fn stage(&self, slot: Slot, piece: &[u8]) -> Result<(), StateError> {
@@ -174,9 +174,10 @@ impl SlotState for Dedup {
         Ok(())
     }
 
-    fn staged(&self, slot: Slot) -> u64 {
+    fn staged(&self, slot: Slot) -> Result<u64, StateError> {
         let table = self.table();
-        table.slots.get(&slot).and_then(|records| records.staged.as_ref()).map_or(0, |staged| staged.done.len()) as u64
+        let staged = table.slots.get(&slot).and_then(|records| records.staged.as_ref());
+        Ok(staged.map_or(0, |staged| staged.done.len()) as u64)
     }
 
     fn discard(&self, slot: Slot) {
