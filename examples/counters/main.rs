@@ -12,6 +12,8 @@
 
 mod check;
 mod load;
+#[path = "../membership.rs"]
+mod membership;
 mod node;
 mod report;
 mod sampler;

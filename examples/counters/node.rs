@@ -2,23 +2,19 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use wherever::coordinator::{CoordinatorError, Etcd, EtcdOptions};
-use wherever::{Node, NodeBuilder};
+use wherever::Node;
 
+use crate::membership::Membership;
 use crate::service::CounterClient;
 use crate::trace::Trace;
 
 /// The cluster's name in etcd.
 const CLUSTER: &str = "counters";
-
-/// Pause between two tries to reach an etcd that is not there yet.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Longest wait for the node's slots to be taken by others: a debug build on a busy machine moves a few hundred in a second.
 const HAND_OVER: Duration = Duration::from_secs(120);
@@ -45,24 +41,6 @@ pub(crate) struct NodeArgs {
     trace: Option<PathBuf>,
 }
 
-/// How the node knows its cluster; alone if nothing is said.
-#[derive(Args)]
-#[group(multiple = false)]
-struct Membership {
-    /// A fixed cluster: the addresses of all its nodes, the same on each
-    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
-    nodes: Vec<String>,
-    /// Founds a live cluster that others join, and keeps its records in this folder, or in memory
-    #[arg(long, value_name = "DIR", num_args = 0..=1)]
-    seed: Option<Option<PathBuf>>,
-    /// Joins the live cluster of the seed that answers at one of these addresses
-    #[arg(long, value_name = "URL,…", value_delimiter = ',')]
-    join: Vec<String>,
-    /// Joins the live cluster whose records are in this etcd, or founds it
-    #[arg(long, value_name = "URL,…", value_delimiter = ',')]
-    etcd: Vec<String>,
-}
-
 /// Serves until a signal, then hands over and ends.
 ///
 /// # Errors
@@ -77,34 +55,11 @@ pub(crate) async fn serve(args: NodeArgs) -> Result<(), Box<dyn Error>> {
     if let Some(zone) = args.zone {
         builder = builder.zone(zone);
     }
-    let builder = member(builder, args.membership).await?;
+    let builder = args.membership.of(builder, CLUSTER).await?;
     println!("listening on {}", args.listen);
     let drained = builder.serve_with_shutdown(listener, told_to_end(signals)).await?;
     println!("ended; {} connections were cut", drained.cut);
     Ok(())
-}
-
-async fn member(builder: NodeBuilder, membership: Membership) -> Result<NodeBuilder, Box<dyn Error>> {
-    Ok(match membership {
-        Membership { seed: Some(Some(folder)), .. } => builder.seed_at(folder),
-        Membership { seed: Some(None), .. } => builder.seed(),
-        Membership { join, .. } if !join.is_empty() => builder.join(join),
-        Membership { etcd, .. } if !etcd.is_empty() => builder.coordinator(Arc::new(connect(&etcd).await?)),
-        Membership { nodes, .. } => builder.nodes(nodes),
-    })
-}
-
-/// Waits for an etcd that comes up later than this node.
-async fn connect(endpoints: &[String]) -> Result<Etcd, CoordinatorError> {
-    loop {
-        match Etcd::connect(endpoints, EtcdOptions::cluster(CLUSTER)).await {
-            Err(CoordinatorError::Unavailable(why)) => {
-                eprintln!("counters: waiting for etcd: {why}");
-                tokio::time::sleep(PAUSE).await;
-            }
-            outcome => return outcome,
-        }
-    }
 }
 
 /// Ready at the first signal. The second one ends the program where it stands.

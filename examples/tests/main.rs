@@ -3,6 +3,7 @@
 mod browser;
 mod demonstration;
 mod http;
+mod live;
 mod nodes;
 mod pages;
 mod program;

@@ -19,6 +19,17 @@ pub(crate) fn signalled() -> Result<impl Future<Output = ()> + Send, Failure> {
     })
 }
 
+/// From now on a signal ends the program where it stands.
+pub(crate) fn at_the_next_signal() {
+    // Without a way to listen there is none to end either, and the program ends by itself when it is done.
+    let Ok(signalled) = signalled() else { return };
+    tokio::spawn(async move {
+        signalled.await;
+        eprintln!("url_shortener: a second signal: what is not handed over by now is lost to the cluster");
+        std::process::exit(1);
+    });
+}
+
 /// Ready when standard input ends. A parent that holds the other end of the pipe ends its children that way however it ends
 /// itself, `kill -9` included.
 pub(crate) async fn orphaned() {

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! url_shortener                                             three nodes, loaded with real addresses and checked
-//! url_shortener node  --listen A --nodes A,B,C --data DIR   one node
+//! url_shortener node  --listen A --nodes A,B,C --data DIR   one node of a fixed cluster
+//! url_shortener node  --listen A --seed --data DIR          the first node of a live cluster, or one with --etcd URL
+//! url_shortener node  --listen B --join http://A --data DIR one that joins it: slots move there, with their addresses
 //! url_shortener front --listen D --connect http://A         a web front that keeps nothing itself
 //! ```
 //!
 //! Read on in this order: `store` is the trait that other nodes are called by, and what implements it; `disk` keeps one node's
-//! share in a file; `shortener` is the application, which has a client of the trait injected; `front` and `page` are its web
+//! share in a file, and gives it away slot by slot when slots move; `shortener` is the application, which has a client of the trait injected; `front` and `page` are its web
 //! pages; `node` puts all that together. What is left is the demonstration: `launch` starts the processes, `load` asks them,
 //! `report` counts, `demo` does these in turn.
 
@@ -18,6 +20,8 @@ mod end;
 mod front;
 mod launch;
 mod load;
+#[path = "../membership.rs"]
+mod membership;
 mod node;
 mod page;
 mod report;

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use url::Url;
-use wherever::{Inject, PerNode, RpcError, rpc_provider, rpc_service};
+use wherever::{Context, Inject, Kind, PerNode, RpcError, rpc_provider, rpc_service};
 
 use crate::address;
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, Place};
 
 /// Short codes and what they stand for.
 #[rpc_service]
@@ -48,14 +48,25 @@ pub(crate) enum StoreError {
 
 impl From<DiskError> for StoreError {
     fn from(error: DiskError) -> Self {
-        Self::Disk(error.to_string())
+        match error {
+            // Nothing happened to the file: the slot went on while the call ran.
+            DiskError::NotHere { .. } => RpcError::new(Kind::WrongEpoch, error.to_string()).into(),
+            error => Self::Disk(error.to_string()),
+        }
     }
 }
 
-/// One node's share of the codes, in its own file.
+/// One node's share of the codes, in its own file: those of the slots that it owns at the time.
 #[derive(Inject)]
 pub(crate) struct Urls {
     disk: Disk,
+}
+
+/// The slot that the running call is about, in the epoch in which it may touch it.
+fn place() -> Result<Place, RpcError> {
+    let context = Context::current();
+    let place = context.and_then(|context| Some(Place { slot: context.slot()?, epoch: context.epoch() }));
+    place.ok_or_else(|| RpcError::new(Kind::Internal, "codes are kept by slots, and only a call on a node has one"))
 }
 
 #[rpc_provider]
@@ -65,20 +76,20 @@ impl UrlStore for Urls {
             return Err(StoreError::Refused("a code is 1 to 64 letters, digits, - or _".to_owned()));
         }
         address::check(&url).map_err(|bad| StoreError::Refused(bad.to_string()))?;
-        let kept = self.disk.put(code.clone(), url.to_string()).await?;
+        let kept = self.disk.put(place()?, code.clone(), url.to_string()).await?;
         if kept { Ok(()) } else { Err(StoreError::Taken(code)) }
     }
 
     async fn get(&self, code: &str) -> Result<Option<Url>, StoreError> {
-        let Some(text) = self.disk.get(code.to_owned()).await? else { return Ok(None) };
+        let Some(text) = self.disk.get(place()?, code.to_owned()).await? else { return Ok(None) };
         Url::parse(&text).map(Some).map_err(|bad| StoreError::Disk(format!("it holds no address under {code}: {bad}")))
     }
 
     async fn count(&self) -> Result<u64, StoreError> {
-        Ok(self.disk.count().await?)
+        Ok(self.disk.count())
     }
 
     async fn count_by_node(&self) -> Result<PerNode<u64>, StoreError> {
-        Ok(PerNode::here(self.disk.count().await?))
+        Ok(PerNode::here(self.disk.count()))
     }
 }
