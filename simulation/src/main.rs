@@ -1,12 +1,13 @@
 //! Simulates clusters, seed after seed, and says which seed to look at.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, io};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use tracing_subscriber::EnvFilter;
 use wherever_simulation::{Bug, Options, Report, run};
 
@@ -25,7 +26,10 @@ struct Arguments {
     /// Plants a mistake, which should be found.
     #[arg(long)]
     bug: Option<Bug>,
-    /// How many to run at once; as many as there are processors if not set.
+    /// With `--seed`: only what came of it, as one line of JSON.
+    #[arg(long, requires = "seed")]
+    json: bool,
+    /// How many to run at once, each in a process of its own; as many as there are processors if not set.
     #[arg(long)]
     threads: Option<usize>,
 }
@@ -39,8 +43,11 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).init();
     if let Some(seed) = arguments.seed {
-        let report = run(&Options { seed, bug: arguments.bug, prints: true });
-        println!("{report:#?}");
+        let report = run(&Options { seed, bug: arguments.bug, prints: !arguments.json });
+        match serde_json::to_string(&report) {
+            Ok(line) if arguments.json => println!("{line}"),
+            _ => println!("{report:#?}"),
+        }
         return if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let began = Instant::now();
@@ -71,7 +78,7 @@ fn run_all(arguments: &Arguments) -> Vec<Report> {
             if seed >= end {
                 return;
             }
-            let report = run(&Options { seed, bug: arguments.bug, prints: false });
+            let report = run_apart(seed, arguments.bug);
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
             if !report.violations.is_empty() {
                 println!("--seed {seed} fails: {}", report.violations[0]);
@@ -88,4 +95,20 @@ fn run_all(arguments: &Arguments) -> Vec<Report> {
     let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner).0;
     reports.sort_by_key(|report| report.seed);
     reports
+}
+
+/// Runs a seed in a process of its own, where it goes as it does when it is run alone.
+fn run_apart(seed: u64, bug: Option<Bug>) -> Report {
+    let run = || -> io::Result<Report> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args(["--json", "--seed", &seed.to_string()]);
+        if let Some(bug) = bug.and_then(|bug| bug.to_possible_value()) {
+            command.args(["--bug", bug.get_name()]);
+        }
+        let output = command.stderr(Stdio::inherit()).output()?;
+        let line = output.stdout.trim_ascii_end().split(|byte| *byte == b'\n').next_back().unwrap_or_default();
+        Ok(serde_json::from_slice(line)?)
+    };
+    let broken = |error| Report { seed, violations: vec![format!("it broke off: {error}")], ..Report::default() };
+    run().unwrap_or_else(broken)
 }

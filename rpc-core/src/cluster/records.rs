@@ -525,6 +525,20 @@ mod tests {
     }
 
     #[test]
+    fn slots_without_an_owner_get_one_and_lose_it() {
+        let bucket = Bucket::of([(slot(1), holding("a", 1)), (slot(2), holding("a", 1)), (slot(200), holding("b", 1))]);
+        let next = bucket.with(&[slot(255), slot(0), slot(2), slot(7)], |slot, holding| match slot.get() {
+            2 => None,
+            _ => holding.cloned().or(Some(self::holding("a", 1))),
+        });
+        let owners: Vec<(u16, &str)> =
+            next.slots().map(|(slot, holding)| (slot.get(), holding.node.as_str())).collect();
+        assert_eq!(owners, [(0, "a"), (1, "a"), (7, "a"), (200, "b"), (255, "a")]);
+        assert_eq!(next.runs.len(), 4);
+        assert_eq!(next.with(&[], |_, _| None), next);
+    }
+
+    #[test]
     fn a_bucket_with_foreign_or_overlapping_slots_is_refused() {
         for runs in [vec![(0, 9), (5, 12)], vec![(300, 301)], vec![(9, 3)]] {
             let run = |(first, last)| Run { first: slot(first), last: slot(last), holding: holding("a", 1) };

@@ -440,4 +440,24 @@ mod tests {
         group.install(&older);
         assert_eq!((group.epoch(first), group.epoch(last)), (4, 3));
     }
+
+    #[test]
+    fn a_later_map_changes_what_differs_and_nothing_else() {
+        let slot = |number: u16| Slot::new(number).expect("a slot");
+        let node = |name: &str| NodeInfo { id: NodeId::new(name), address: name.to_owned(), weight: 1 };
+        let view = |runs: &[(u16, u16, usize, u64)]| {
+            let run = |&(first, last, node, epoch)| SlotRange { first: slot(first), last: slot(last), node, epoch };
+            GroupView { nodes: vec![node("a:1"), node("b:1")], slots: runs.iter().map(run).collect() }
+        };
+        let group = Group::new("g");
+        group.install(&view(&[(0, 99, 0, 1), (110, 199, 1, 1)]));
+        let second = view(&[(0, 49, 0, 1), (50, 149, 1, 2), (150, 199, 1, 1)]);
+        group.install(&second);
+        assert_eq!(group.view(), second);
+        assert!(group.follow(slot(7), &NodeId::new("b:1"), 9));
+        group.install(&second);
+        assert_eq!(group.view(), second, "a redirect counts only until the next map");
+        group.install(&view(&[(0, 199, 0, 1)]));
+        assert_eq!(group.view(), second, "older epochs are no news");
+    }
 }

@@ -1,6 +1,6 @@
 //! The slots of this node, and what is done with each when the map speaks of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rpc_core::cluster::keeper::{self, Keep, Local};
@@ -30,6 +30,8 @@ pub(super) struct Holder {
 struct Slots {
     // By number: whenever a bucket changes, all of its slots are looked at.
     locals: Vec<Local>,
+    // The slots of moves from this node that are not over for it: what it holds of them may still be what they are recovered from.
+    giving: BTreeSet<Slot>,
     // The revision of each bucket that was acted upon.
     done: BTreeMap<u16, Revision>,
     losses: Vec<LossView>,
@@ -38,7 +40,7 @@ struct Slots {
 impl Holder {
     pub(super) fn new(me: Incarnation, group: Arc<Group>, states: Vec<Named>) -> Self {
         let locals = vec![Local::Closed; usize::from(Slot::COUNT)];
-        let slots = Mutex::new(Slots { locals, done: BTreeMap::new(), losses: Vec::new() });
+        let slots = Mutex::new(Slots { locals, giving: BTreeSet::new(), done: BTreeMap::new(), losses: Vec::new() });
         Self { me, group, states, slots }
     }
 
@@ -148,10 +150,12 @@ impl Holder {
     }
 
     /// A move begins to copy these slots to this node: until it is over it decides. False, and nothing is changed, if one of them is
-    /// served here or is being copied already.
+    /// served here or is being copied already, or this node has not heard yet how its own move of it ended.
     pub(super) fn stage(&self, staged: &[Slot]) -> bool {
         let mut slots = self.lock();
-        let is_free = |slot: &Slot| matches!(slots.locals[slot.index()], Local::Closed | Local::Kept(_));
+        let is_free = |slot: &Slot| {
+            matches!(slots.locals[slot.index()], Local::Closed | Local::Kept(_)) && !slots.giving.contains(slot)
+        };
         if !staged.iter().all(is_free) {
             return false;
         }
@@ -198,10 +202,14 @@ impl Holder {
         self.keep(handed);
     }
 
-    /// The slots are not served here any more, and what they hold is kept.
+    /// The slots are not served here any more, and what they hold is kept. Those that have gone on meanwhile are left alone: whoever
+    /// tells the end of a move may be the last to hear of it, when this node has the slot again in a later epoch.
     pub(super) fn keep(&self, kept: &[(Slot, u64)]) {
         let mut slots = self.lock();
         for &(slot, epoch) in kept {
+            if !slots.is_still(slot, epoch) {
+                continue;
+            }
             self.shut(slot);
             slots.locals[slot.index()] = Local::Kept(epoch);
             // What the map said while the move decided was passed over.
@@ -213,6 +221,9 @@ impl Holder {
     pub(super) fn unseal(&self, unsealed: &[(Slot, u64)]) {
         let mut slots = self.lock();
         for &(slot, epoch) in unsealed {
+            if !slots.is_still(slot, epoch) {
+                continue;
+            }
             slots.done.remove(&bucket_of(slot));
             // It may have been frozen; what it holds was kept.
             if let Err(error) = self.open_states(slot, epoch, Content::Kept) {
@@ -224,14 +235,38 @@ impl Holder {
         }
     }
 
-    /// Nobody will come back for these slots.
-    pub(super) fn forget(&self, forgotten: &[Slot]) {
+    /// Nobody will come back for what these slots held in these epochs.
+    pub(super) fn forget(&self, forgotten: &[(Slot, u64)]) {
         let mut slots = self.lock();
-        for &slot in forgotten {
+        for &(slot, epoch) in forgotten {
+            if !slots.is_still(slot, epoch) {
+                continue;
+            }
             self.each_state(|state| state.forget(slot));
             slots.locals[slot.index()] = Local::Closed;
             slots.done.remove(&bucket_of(slot));
         }
+    }
+
+    /// A move of these slots from this node begins. Until it is [over](Self::given) no other move of them does, to this node or from
+    /// it: what is held of them may still be what they are recovered from, and its end must not unseal what another one has sealed.
+    /// False, and nothing is changed, if one of them is not open here in its epoch, or another move has not ended.
+    pub(super) fn give(&self, given: &[(Slot, u64)]) -> bool {
+        let mut slots = self.lock();
+        let is_free = |(slot, epoch): &(Slot, u64)| {
+            slots.locals[slot.index()] == Local::Open(*epoch) && !slots.giving.contains(slot)
+        };
+        if !given.iter().all(is_free) {
+            return false;
+        }
+        slots.giving.extend(given.iter().map(|(slot, _)| *slot));
+        true
+    }
+
+    /// A move of these slots from this node is over.
+    pub(super) fn given(&self, given: &[(Slot, u64)]) {
+        let mut slots = self.lock();
+        given.iter().for_each(|(slot, _)| _ = slots.giving.remove(slot));
     }
 
     /// This incarnation is over: nothing that it held may be served, or ever be taken for the truth.
@@ -248,12 +283,6 @@ impl Holder {
             });
         }
         slots.done.clear();
-    }
-
-    /// Whether all of these slots are open here, in these epochs.
-    pub(super) fn serves(&self, asked: &[(Slot, u64)]) -> bool {
-        let slots = self.lock();
-        asked.iter().all(|(slot, epoch)| slots.locals[slot.index()] == Local::Open(*epoch))
     }
 
     /// How many slots are served here, sealed ones among them.
@@ -288,6 +317,16 @@ fn slots_of(bucket: u16) -> impl Iterator<Item = Slot> {
 }
 
 impl Slots {
+    /// Whether what this node holds of `slot` is what it served in `epoch`.
+    fn is_still(&self, slot: Slot, epoch: u64) -> bool {
+        let (Local::Loading(known) | Local::Open(known) | Local::Sealed(known) | Local::Kept(known)) =
+            self.locals[slot.index()]
+        else {
+            return false;
+        };
+        known == epoch
+    }
+
     /// Never silently: each loss is logged once for a node, and counted.
     fn lose(&mut self, group: &str, node: &NodeId) {
         match self.losses.last_mut().filter(|loss| loss.node == *node && loss.group == group) {
@@ -300,5 +339,28 @@ impl Slots {
                 self.losses.push(LossView { group: group.to_owned(), node: node.clone(), slots: 1 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_late_end_of_a_move_leaves_alone_what_has_come_back() {
+        let (me, slot) = (NodeId::new("a:1"), Slot::of_text(b"foo"));
+        let holder = Holder::new(Incarnation(1), Arc::new(Group::new("g").at(me.clone())), Vec::new());
+        holder.open_staged(&[(slot, 4)], &me);
+        assert!(holder.give(&[(slot, 4)]) && !holder.give(&[(slot, 4)]));
+        assert!(holder.seal(&[(slot, 4)]));
+        holder.hand(&[(slot, 4)], &NodeId::new("b:1"));
+        assert!(!holder.stage(&[slot]), "the move may still be undone");
+        holder.given(&[(slot, 4)]);
+        assert!(holder.stage(&[slot]));
+        holder.open_staged(&[(slot, 6)], &me);
+        holder.keep(&[(slot, 4)]);
+        holder.unseal(&[(slot, 4)]);
+        holder.forget(&[(slot, 4)]);
+        assert!(holder.group().is_open(slot) && holder.give(&[(slot, 6)]));
     }
 }

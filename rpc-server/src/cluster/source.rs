@@ -75,6 +75,9 @@ impl Giving {
                 let _nothing = self.act(action).await;
             }
         }
+        self.holder.given(self.source.slots());
+        // A move back to this node may be waiting for that.
+        self.joined.look_again();
     }
 
     /// Waits for something to happen, and steps.
@@ -210,7 +213,7 @@ impl Giving {
                 };
                 self.holder.unseal(&with_epochs(&end.open));
                 self.holder.keep(&with_epochs(&end.kept));
-                self.holder.forget(&end.dropped);
+                self.holder.forget(&with_epochs(&end.dropped));
                 self.joined.look_again();
                 Vec::new()
             }

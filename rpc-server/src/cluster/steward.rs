@@ -157,8 +157,8 @@ impl Steward {
         let Some(source) = Source::start(name, self.joined.incarnation(), &seen, self.joined.clock().now()) else {
             return;
         };
-        if !holder.serves(source.slots()) {
-            // Not opened yet: a later look finds them open.
+        if !holder.give(source.slots()) {
+            // Not opened yet, or another move of them has yet to hear how it ended: a later look finds them free.
             return;
         }
         self.begun.insert(key.clone());

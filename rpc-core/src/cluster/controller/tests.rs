@@ -1,7 +1,8 @@
 //! What the controller does, and what it must not do.
 
 use super::super::records::{
-    Beat, DRAINS, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing, WEIGHTS, beat_key, move_key,
+    BUCKETS, Beat, DRAINS, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing, WEIGHTS, beat_key, bucket_key,
+    move_key,
 };
 use super::fixtures::World;
 use super::*;
@@ -365,6 +366,15 @@ fn a_bucket_that_cannot_be_read_is_left_alone() {
     let plan = world.plan();
     assert_eq!(plan.actions, vec![]);
     assert_eq!(plan.held, vec![Held::Unreadable { key: "map/g/00".into() }]);
+}
+
+#[test]
+fn a_map_that_cannot_be_read_at_all_is_no_reason_to_spread_slots_anew() {
+    let mut world = World::of(2);
+    for number in 0..BUCKETS {
+        world.put(&bucket_key("g", number), &7);
+    }
+    assert_eq!(world.plan().actions, vec![]);
 }
 
 #[test]
