@@ -1,5 +1,6 @@
 //! What every generated client shares: is the call for this node, and if not, how does it get where it must.
 
+mod acknowledge;
 pub mod builder;
 pub mod counts;
 pub mod fanout;

@@ -4,3 +4,4 @@ pub mod args;
 pub mod envelope;
 pub mod finite;
 mod raw;
+pub mod strict;

@@ -6,6 +6,7 @@ mod doorman;
 mod execute;
 mod live;
 mod origin;
+mod own;
 mod rpc;
 mod status;
 

@@ -87,6 +87,8 @@ pub(crate) struct Seen {
     pub(crate) maps: AtomicUsize,
     pub(crate) calls: AtomicUsize,
     pub(crate) cancels: Mutex<Vec<String>>,
+    /// The headers of those who said which answers they have.
+    pub(crate) answered: Mutex<Vec<String>>,
     /// The id of each call.
     pub(crate) ids: Mutex<Vec<String>>,
 }
@@ -208,6 +210,13 @@ async fn converse(stream: TcpStream, stage: &Stage) -> io::Result<()> {
                 return std::future::pending().await;
             }
             stream.write_all(b"HTTP/1.1 204 x\r\n\r\n").await?;
+            continue;
+        }
+        if asked.body["method"] == "wherever.answered" {
+            stage.seen.answered.lock().unwrap().push(asked.about().id.to_string());
+            if !perform(asked.reply(&json!({"result": true})), stream.get_mut()).await? {
+                return Ok(());
+            }
             continue;
         }
         stage.seen.calls.fetch_add(1, Ordering::SeqCst);

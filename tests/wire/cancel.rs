@@ -54,8 +54,22 @@ async fn a_cancellation_may_overtake_its_call() {
 async fn a_cancellation_that_cannot_be_read_is_refused() {
     let world = World::start(1).await;
     let lines = world.headers(Slot::of_text(b"k"), 1, 5);
-    for params in [json!({}), json!([]), json!({"call": 5}), json!({"call": "5"}), json!({"call": "x", "more": 1})] {
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "wherever.cancel", "params": params}).to_string();
+    let id = format!("\"{SESSION}-5-0\"");
+    let bad = [
+        "{}".to_owned(),
+        "[]".to_owned(),
+        r#"{"call":5}"#.to_owned(),
+        r#"{"call":"5"}"#.to_owned(),
+        r#"{"call":null}"#.to_owned(),
+        format!("[{id}]"),
+        format!("[[{id}]]"),
+        format!(r#"{{"call":{id},"more":1}}"#),
+        format!(r#"{{"call":{id},"call":{id}}}"#),
+        format!(r#"{{"call":{id},"calls":[{id}]}}"#),
+        format!(r#"{{"calls":{id}}}"#),
+    ];
+    for params in bad {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"wherever.cancel","params":{params}}}"#);
         let reply = world.reply_with(0, &lines, body).await;
         assert_eq!(reply["error"]["code"], -32602, "{params}: {reply}");
     }

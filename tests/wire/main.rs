@@ -17,6 +17,7 @@ mod leaving;
 mod names;
 mod probe;
 mod raw;
+mod records;
 mod routes;
 mod row;
 mod sizes;

@@ -122,6 +122,11 @@ impl Session {
         Numbered { id, numbers: self.numbers.clone() }
     }
 
+    /// Up to where every call is answered.
+    pub fn acked(&self) -> u64 {
+        locked(&self.numbers).acked()
+    }
+
     /// The id of the next call of `method`, and what must live until it is answered.
     pub fn number(&self, method: &MethodDescriptor) -> (CallId, Option<Numbered>) {
         if !method.is_recorded() {
@@ -134,9 +139,13 @@ impl Session {
 
 impl Numbers {
     fn next(&mut self, session: u64) -> CallId {
-        let sequence = self.next;
+        let (sequence, acked) = (self.next, self.acked());
         self.next += 1;
-        CallId { session, sequence, acked: self.open.first().map_or(sequence, |first| *first) - 1 }
+        CallId { session, sequence, acked }
+    }
+
+    fn acked(&self) -> u64 {
+        self.open.first().map_or(self.next, |first| *first) - 1
     }
 }
 
@@ -189,7 +198,7 @@ mod tests {
         drop(second);
         assert_eq!(session.next().acked, 2, "the first is still open");
         drop(first);
-        assert_eq!(session.next().acked, 6);
+        assert_eq!((session.acked(), session.next().acked), (6, 6));
     }
 
     #[test]

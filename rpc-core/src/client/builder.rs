@@ -146,6 +146,7 @@ impl WhereverBuilder {
             refreshed: Mutex::default(),
             noise,
             is_live: AtomicBool::new(false),
+            acknowledges: AtomicBool::new(false),
         });
         let router: Arc<dyn Caller> = Arc::new(Router(shared.clone()));
         let all: Arc<dyn Caller> = Arc::new(Fanout::around(router, shared.clone()));

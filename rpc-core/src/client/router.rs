@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, Either};
 use tokio::time::Instant;
 
+use super::acknowledge;
 use super::refresh;
 use super::retry::{ASK_AGAIN_WITHIN, Retry, Step};
 use super::shared::Shared;
@@ -159,6 +160,9 @@ impl Router {
                 self.0.counts.remote.add();
                 if earns {
                     peer.budget.earn();
+                }
+                if call.method.is_recorded() {
+                    acknowledge::note(&self.0, peer, call.id);
                 }
                 Either::Right(peer.call(call))
             }

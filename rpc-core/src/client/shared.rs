@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::acknowledge;
 use super::counts::Counts;
 use crate::call::id::Session;
 use crate::provider::here::{Here, Settings};
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) noise: AtomicU64,
     /// The last map was a live cluster's.
     pub(crate) is_live: AtomicBool,
+    /// A task tells nodes which answers have arrived, when it is time.
+    pub(crate) acknowledges: AtomicBool,
 }
 
 impl Shared {
@@ -46,5 +49,12 @@ impl Shared {
         let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+impl Drop for Shared {
+    /// Nobody is left to ask for an answer again.
+    fn drop(&mut self) {
+        acknowledge::farewell(self);
     }
 }

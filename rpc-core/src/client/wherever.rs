@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::acknowledge;
 use super::counts::Counts;
 use super::refresh;
 use super::shared::Shared;
@@ -45,6 +46,16 @@ impl Wherever {
     /// [`Kind::BadArguments`](crate::Kind::BadArguments) for an address that is none, or for no address at all.
     pub fn connect_lazily<A: AsRef<str>>(addresses: impl IntoIterator<Item = A>) -> Result<Self, RpcError> {
         WhereverBuilder::connecting(addresses)?.build()
+    }
+
+    /// Tells the nodes that keep answers for this program, in case it should ask again, that they have arrived. That is done anyway
+    /// a second or two after the last call, and when the last client is dropped: wait for it in a program that makes a few calls and
+    /// ends, and so has neither that second nor a runtime afterwards. Takes a round trip, and a second at most.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing but some nodes' room.
+    pub async fn acknowledge(&self) {
+        acknowledge::now(&self.shared).await;
     }
 
     /// A client of the type `C`.

@@ -67,10 +67,12 @@ pub enum Kind {
     TooLarge,
     /// The nodes asked do not cover each slot exactly once.
     Coverage,
+    /// The call ran to its end under this id before, and its answer is not kept any more.
+    AnswerDropped,
 }
 
 /// Every kind, for tables and tests.
-pub(crate) const ALL: [Kind; 28] = [
+pub(crate) const ALL: [Kind; 29] = [
     Kind::Parse,
     Kind::InvalidRequest,
     Kind::UnknownService,
@@ -99,6 +101,7 @@ pub(crate) const ALL: [Kind; 28] = [
     Kind::TooDeep,
     Kind::TooLarge,
     Kind::Coverage,
+    Kind::AnswerDropped,
 ];
 
 impl Kind {
@@ -133,6 +136,7 @@ impl Kind {
             Self::TooDeep => "too_deep",
             Self::TooLarge => "too_large",
             Self::Coverage => "coverage",
+            Self::AnswerDropped => "answer_dropped",
         }
     }
 
@@ -145,7 +149,7 @@ impl Kind {
             | Self::Protocol
             | Self::Cancelled
             | Self::Coverage => Executed::Maybe,
-            Self::Decode => Executed::Yes,
+            Self::Decode | Self::AnswerDropped => Executed::Yes,
             _ => Executed::No,
         }
     }
@@ -175,7 +179,7 @@ impl Kind {
             Self::Deadline => -32005,
             Self::Unauthorised => -32006,
             Self::ShuttingDown => -32007,
-            Self::Internal | Self::Panicked | Self::Encode | Self::Decode => -32603,
+            Self::Internal | Self::Panicked | Self::Encode | Self::Decode | Self::AnswerDropped => -32603,
             _ if executed == Executed::Maybe => -32008,
             _ => -32603,
         }

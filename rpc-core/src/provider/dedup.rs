@@ -4,12 +4,15 @@
 //! A duplicate (the caller lost the connection and asks again under the same id, or a node passed the call on twice) waits for the
 //! first or gets its answer. The scheme is RIFL's (Lee and others, SOSP 2015), with the slot in the place of the object:
 //!
-//! - Each call says up to which sequence its session has every answer. Records up to there are dropped, whichever slot they lie
-//!   in, and what still arrives under such an id is refused: it is an old duplicate, whose record is gone.
-//! - Records are never dropped to make room. A full window refuses new calls, not executed.
-//! - A session that was silent for [`LIFE`] is forgotten. That is safe: its last call began longer ago than any deadline is away,
-//!   so nobody waits for an answer or asks again; and what such a call has sent is not on its way any more, since no system
-//!   retransmits for that long (Linux gives a connection up after about 15 minutes).
+//! - Each call says up to which sequence its session has every answer; a session that has nothing more to send says so by itself.
+//!   Records up to there are dropped, whichever slot they lie in, and what still arrives under such an id is refused: it is an old
+//!   duplicate, whose record is gone.
+//! - Records are never dropped to make room, but answers are: when bytes run short, the oldest large ones. What stays is a mark,
+//!   so that a retry hears that the call ran ([`Kind::AnswerDropped`]) and never runs it again. A window full of records refuses
+//!   new calls, not executed, and they leave nothing.
+//! - A session is forgotten, with its records, [`STRAY`] after the last deadline of its calls. That is safe: nobody waits for an
+//!   answer or asks again after the deadline, and what was sent before is not on its way any more.
+//! - An id names one call: with another method or other arguments ([`Print`]) it is refused, not executed.
 //! - A retry says under which epoch the call was first sent. Where the slot's history begins later, since a crash has lost what was
 //!   before, nobody knows whether it ran: the answer is "maybe", and it is not run. The nodes of a fixed cluster keep their
 //!   epochs through a restart, so for [`RESTART_DOUBT`] after it they take every retry that they do not know for such a one.
@@ -17,6 +20,9 @@
 //! Records move with their slot as the state [`NAME`].
 
 mod copy;
+mod print;
+mod records;
+mod sessions;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -27,6 +33,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub use self::print::Print;
 use self::table::{Found, Table};
 use crate::call::deadline::MAX_DEADLINE;
 use crate::call::{CallId, Deadline, Outcome};
@@ -40,17 +47,22 @@ pub const NAME: &str = "wherever.calls";
 /// acknowledged. A session with one call that takes long acknowledges nothing behind it, and fills this in the meantime.
 pub const MAX_RECORDS: usize = 16_384;
 
-/// Most bytes in the records of one slot: four of the largest replies.
+/// Most bytes in the records of one slot: four of the largest replies. Beyond them the oldest answers are dropped.
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// Most bytes in the records of all slots of a group on one node: as much as it holds of requests.
 pub const MAX_BYTES_OF_NODE: usize = 256 << 20;
 
-/// Most sessions known: 72 new programs a second for as long as they are remembered, in about 50 MiB.
+/// Most sessions known: 270 new programs a second for as long as they are remembered, in about 50 MiB.
 pub const MAX_SESSIONS: usize = 1 << 18;
 
-/// How long a silent session is remembered: until no call of its can be waited for.
-pub const LIFE: Duration = MAX_DEADLINE;
+/// Most sessions known that came by one slot first: one busy key, or one who makes up sessions for it, does not use up the room of
+/// all. As many as there can be records in the slot.
+pub const MAX_SESSIONS_OF_SLOT: usize = MAX_RECORDS;
+
+/// How long after a call's deadline something of it may still arrive: longer than Linux keeps a broken connection's bytes (15.4
+/// minutes, `tcp_retries2`). A node that runs what arrives later than that runs it again.
+pub const STRAY: Duration = Duration::from_secs(16 * 60);
 
 /// For how long after its start a node of a fixed cluster does not trust its empty history: the longest time from a call's first
 /// sending to its retry, and ten seconds for the retry's way.
@@ -60,6 +72,7 @@ pub const RESTART_DOUBT: Duration = Duration::from_secs(30);
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 const _: () = assert!(MAX_BYTES >= 4 * crate::limits::MAX_MESSAGE && MAX_BYTES_OF_NODE >= MAX_BYTES);
+const _: () = assert!(MAX_SESSIONS_OF_SLOT <= MAX_SESSIONS / 16);
 
 /// What a call answered, as it is given to duplicates.
 pub type Ended = Result<Outcome, RpcError>;
@@ -68,6 +81,27 @@ pub type Ended = Result<Outcome, RpcError>;
 pub struct Dedup {
     // Held for a look-up, a change, or one piece of a copy; never across an await.
     table: Mutex<Table>,
+}
+
+/// A call that has arrived, as its record needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Its id.
+    pub id: CallId,
+    /// The epoch under which a retry was first sent; `None` for a call that is no retry.
+    pub first_epoch: Option<u64>,
+    /// What call it is.
+    pub print: Print,
+    /// When its caller stops waiting, if it has said so.
+    pub deadline: Option<Deadline>,
+}
+
+impl Arrival {
+    /// Until when something of the call may be on its way.
+    fn needed_until(&self, now: Instant) -> Instant {
+        let longest = now + MAX_DEADLINE;
+        self.deadline.map_or(longest, |deadline| deadline.instant().clamp(now, longest)) + STRAY
+    }
 }
 
 /// What is to be done with a call that has arrived.
@@ -118,11 +152,10 @@ impl Dedup {
         Arc::new(Self { table: Mutex::new(Table::new(Instant::now(), doubt)) })
     }
 
-    /// Looks up the call `id` of `slot`. `first_epoch` is the epoch under which a retry was first sent, `None` for a call that
-    /// is no retry.
-    pub fn begin(self: &Arc<Self>, slot: Slot, id: CallId, first_epoch: Option<u64>) -> Verdict {
-        match self.table().begin(slot, id, first_epoch, Instant::now()) {
-            Ok(Found::New) => Verdict::Execute(Recording { dedup: self.clone(), slot, id, is_over: false }),
+    /// Looks up a call of `slot`, and records that it runs from now on if it is new.
+    pub fn begin(self: &Arc<Self>, slot: Slot, call: &Arrival) -> Verdict {
+        match self.table().begin(slot, call, Instant::now()) {
+            Ok(Found::New) => Verdict::Execute(Recording { dedup: self.clone(), slot, id: call.id, is_over: false }),
             Ok(Found::Running(ended)) => Verdict::Wait(Waiting(ended)),
             Ok(Found::Done(ended)) => Verdict::Answer(ended),
             Err(refused) => Verdict::Refuse(refused),
@@ -133,6 +166,11 @@ impl Dedup {
     /// slot's new owner asks this first, since only here it may be known.
     pub fn is_answered(&self, id: CallId) -> bool {
         self.table().is_answered(id)
+    }
+
+    /// The session has every answer up to this sequence, and will not ask for them again. One that is not known here leaves nothing.
+    pub fn acknowledge(&self, session: u64, acked: u64) {
+        self.table().acknowledge(session, acked);
     }
 
     /// How many records `slot` has, also of running calls.

@@ -107,6 +107,12 @@ impl Here {
         self.calls.get()?.iter().find(|(known, _)| *known == group).map(|(_, dedup)| dedup)
     }
 
+    /// A session has every answer up to `acked`, whichever slots' calls they were.
+    pub fn acknowledge(&self, session: u64, acked: u64) {
+        let calls = self.calls.get().into_iter().flatten();
+        calls.for_each(|(_, dedup)| dedup.acknowledge(session, acked));
+    }
+
     /// Tells what the node provides; the first word counts, since clients may have acted on it.
     pub fn provide(&self, registry: Registry) {
         let _first_stays = self.registry.set(registry);

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::dedup::{Ended, Known, Recording};
+use super::dedup::{Arrival, Ended, Known, Print, Recording};
 use super::guarded::{Guarded, joined};
 use super::here::Here;
 use super::verdict::ran;
@@ -313,7 +313,11 @@ impl Entry<'_> {
         let needs_one = call.method.is_recorded() && (call.is_from_peer || call.first_epoch.is_some());
         let (Some(slot), Some(id), true) = (self.slot, call.id, needs_one) else { return Ok(None) };
         match call.here.calls(call.method.group) {
-            Some(calls) => calls.begin(slot, id, call.first_epoch).into_recording().map(Some),
+            Some(calls) => {
+                let print = Print::of(call.method.full_name, &call.params);
+                let arrival = Arrival { id, first_epoch: call.first_epoch, print, deadline: call.deadline };
+                calls.begin(slot, &arrival).into_recording().map(Some)
+            }
             None => Ok(None),
         }
     }

@@ -19,3 +19,6 @@ pub const TRACE: HeaderName = HeaderName::from_static("traceparent");
 
 /// The notification that takes a call back.
 pub const CANCEL_METHOD: &str = "wherever.cancel";
+
+/// The call by which a session that has nothing more to send says up to where it has every answer.
+pub const ANSWERED_METHOD: &str = "wherever.answered";

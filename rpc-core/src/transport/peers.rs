@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::call::{Call, Caller, Reply};
+use crate::call::{Call, CallId, Caller, Reply};
 use crate::cluster::hand_over::{Answer, Question};
 use crate::cluster::view::ClusterView;
 use crate::error::{Kind, RpcError};
@@ -36,6 +37,8 @@ pub struct Peer {
     pub node: NodeInfo,
     /// The retries that it may be asked for.
     pub budget: Budget,
+    /// Which answers it does not know yet to have arrived.
+    pub owed: Owed,
     caller: Arc<dyn Caller>,
 }
 
@@ -46,6 +49,47 @@ impl Peer {
     /// What the peer or the way to it answered; it names the peer if it names no node.
     pub fn call(&self, call: Call) -> impl Future<Output = Result<Reply, RpcError>> + Send + '_ {
         self.caller.call(call).map_err(|error| error.at_node(&self.node.id))
+    }
+}
+
+/// What one peer keeps for this program: it records calls until it is told that their answers have arrived, which each later such
+/// call does on its way.
+#[derive(Debug, Default)]
+pub struct Owed {
+    /// The highest sequence of the calls that it records.
+    sent: AtomicU64,
+    /// It was told that every answer up to here has arrived.
+    told: AtomicU64,
+    /// Something was sent since the last look.
+    is_fresh: AtomicBool,
+}
+
+impl Owed {
+    /// Takes note of a call that the peer records.
+    pub fn sent(&self, id: CallId) {
+        self.told(id.acked);
+        self.sent.fetch_max(id.sequence, Ordering::AcqRel);
+        self.is_fresh.store(true, Ordering::Release);
+    }
+
+    /// Takes note of what the peer was told.
+    pub fn told(&self, acked: u64) {
+        self.told.fetch_max(acked, Ordering::AcqRel);
+    }
+
+    /// Whether the peer keeps something that it need not keep if all answers up to `acked` have arrived.
+    pub fn is_due(&self, acked: u64) -> bool {
+        self.is_owed() && acked >= self.sent.load(Ordering::Acquire)
+    }
+
+    /// Whether the peer keeps something at all, as far as it was told.
+    pub fn is_owed(&self) -> bool {
+        self.sent.load(Ordering::Acquire) > self.told.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing was sent since the last time that this was asked.
+    pub fn is_quiet(&self) -> bool {
+        !self.is_fresh.swap(false, Ordering::AcqRel)
     }
 }
 
@@ -67,6 +111,12 @@ impl Peers {
         &*self.transport
     }
 
+    /// The peers that keep something of this program's calls, as far as they were told.
+    pub fn owed(&self) -> Vec<Arc<Peer>> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.values().filter(|peer| peer.owed.is_owed()).cloned().collect()
+    }
+
     /// The peer `node`; made anew when its address has changed.
     pub fn get(&self, node: &NodeInfo) -> Arc<Peer> {
         let is_same = |peer: &&Arc<Peer>| peer.node.address == node.address;
@@ -77,7 +127,8 @@ impl Peers {
         if let Some(peer) = by_id.get(&node.id).filter(is_same) {
             return peer.clone();
         }
-        let peer = Arc::new(Peer { node: node.clone(), budget: Budget::new(), caller: self.transport.caller(node) });
+        let (budget, owed) = (Budget::new(), Owed::default());
+        let peer = Arc::new(Peer { node: node.clone(), budget, owed, caller: self.transport.caller(node) });
         by_id.insert(node.id.clone(), peer.clone());
         peer
     }

@@ -6,30 +6,27 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use rpc_core::call::id::BadCallId;
-use rpc_core::call::{Call, CallId, Reply, Target};
+use rpc_core::call::{Call, Reply, Target};
 use rpc_core::codec::envelope::Request;
-use rpc_core::limits::MAX_BATCH;
 use rpc_core::provider::Incoming;
 use rpc_core::provider::in_flight::Place;
 use rpc_core::service::MethodDescriptor;
-use rpc_core::transport::headers::CANCEL_METHOD;
 use rpc_core::{Executed, Kind, RpcError};
-use serde::Deserialize;
 
 use super::origin::{Origin, Peer};
+use super::own;
 use crate::gateway;
 use crate::node::Node;
 
-type Answer = Result<Reply, RpcError>;
+pub(super) type Answer = Result<Reply, RpcError>;
 
 /// What a foreign client of a leaving gateway is told to wait: about the time in which its balancer turns to another node.
 const LEAVING_RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// Runs `request`, whose arguments lie in `body`.
 pub(super) async fn execute(node: &Node, origin: &Origin, request: &Request<'_>, body: &Bytes) -> Answer {
-    if request.method == CANCEL_METHOD {
-        return cancel(node, origin, request);
+    if let Some(answer) = own::answer(node, origin, request) {
+        return answer;
     }
     let method = node.catalogue().find(&request.method)?;
     let place = node.here().in_flight.admit()?;
@@ -106,53 +103,4 @@ async fn run_to_end(mut future: BoxFuture<'static, Answer>, place: Place) -> Ans
         tracing::error!(%error, "a call's task ended without an answer");
         Err(RpcError::new(Kind::Internal, "the call's task ended without an answer").with_executed(Executed::Maybe))
     })
-}
-
-/// The arguments of [`CANCEL_METHOD`].
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Cancel {
-    One(OneCall),
-    Many(ManyCalls),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OneCall {
-    call: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ManyCalls {
-    calls: Vec<String>,
-}
-
-/// Takes calls back; says whether any of them was running. Only the session that made them may, and it proves itself by its
-/// random number.
-fn cancel(node: &Node, origin: &Origin, request: &Request<'_>) -> Answer {
-    let bad = |why: &str| {
-        let message = format!("{CANCEL_METHOD} takes {{\"call\": id}} or {{\"calls\": [id, …]}}: {why}");
-        RpcError::new(Kind::BadArguments, message)
-    };
-    let params: Cancel = serde_json::from_slice(request.params_json()).map_err(|error| bad(&error.to_string()))?;
-    let texts = match params {
-        Cancel::One(OneCall { call }) => vec![call],
-        Cancel::Many(ManyCalls { calls }) => calls,
-    };
-    if texts.len() > MAX_BATCH {
-        return Err(bad(&format!("{} calls are more than {MAX_BATCH}", texts.len())));
-    }
-    let named: Vec<CallId> = texts
-        .iter()
-        .map(|text| text.parse().map_err(|error: BadCallId| bad(&error.to_string())))
-        .collect::<Result<_, _>>()?;
-    let is_own = |id: &CallId| origin.peer.as_ref().is_some_and(|peer| peer.id.session == id.session);
-    if !named.iter().all(is_own) {
-        return Err(RpcError::new(Kind::Unauthorised, "only the session that made a call may cancel it"));
-    }
-    let in_flight = &node.here().in_flight;
-    let running = named.iter().filter(|id| in_flight.cancel(id.session, id.sequence)).count();
-    let value = if running > 0 { Bytes::from_static(b"true") } else { Bytes::from_static(b"false") };
-    Ok(Reply::new(rpc_core::call::Outcome::Value(value)))
 }

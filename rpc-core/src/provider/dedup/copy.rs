@@ -1,16 +1,20 @@
 //! The records as state that follows its slot: `{"v":1,"since":5,"done":[{…},…],"gone":[[session,sequence],…]}`.
 //!
 //! Only calls that have ended are copied. When a slot is handed over for good its calls are drained, so that none is left out.
+//! One whose answer was dropped goes along as an error of that kind, which older builds can read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::table::{Key, Record, Records};
-use super::{Dedup, Ended, NAME};
+use super::print::Print;
+use super::records::{Key, Records, size_of_answer};
+use super::{Dedup, Ended, NAME, STRAY};
 use crate::call::Outcome;
+use crate::call::deadline::MAX_DEADLINE;
 use crate::codec::finite::to_json;
 use crate::error::{ErrorRecord, RpcError};
 use crate::slot::Slot;
@@ -52,8 +56,18 @@ impl Copying {
 #[derive(Default)]
 pub(super) struct Staged {
     since: u64,
-    /// With what each one's session had the answers to.
-    done: HashMap<Key, (u64, Ended)>,
+    // Ordered, so that what is taken over does not follow the order of a hash map.
+    done: BTreeMap<Key, Came>,
+}
+
+/// A record that came with its slot.
+pub(super) struct Came {
+    /// What its session had the answers to.
+    pub(super) acked: u64,
+    /// For how much longer something of its session may be on its way.
+    pub(super) needed_for: Duration,
+    pub(super) print: Option<Print>,
+    pub(super) ended: Ended,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,7 +88,22 @@ struct Done {
     session: u64,
     sequence: u64,
     acked: u64,
+    // Absent from builds that do not know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    print: Option<Print>,
+    /// In milliseconds; as `print`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    needed_for: Option<u64>,
     answer: Answer,
+}
+
+impl Done {
+    fn came(self) -> (Key, Came) {
+        let needed_for = self.needed_for.map_or(MAX_DEADLINE + STRAY, Duration::from_millis);
+        let needed_for = needed_for.min(MAX_DEADLINE + STRAY);
+        let Self { session, sequence, acked, print, .. } = self;
+        ((session, sequence), Came { acked, needed_for, print, ended: self.answer.ended() })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,7 +141,7 @@ impl SlotState for Dedup {
     fn begin_copy(&self, slot: Slot) -> Result<(), StateError> {
         let mut table = self.table();
         let records = table.slots.entry(slot).or_default();
-        let done = records.by_call.iter().filter(|(_, record)| matches!(record, Record::Done(_)));
+        let done = records.by_call.iter().filter(|(_, record)| record.is_done());
         records.copying = Some(Copying { unsent: done.map(|(key, _)| *key).collect(), ..Copying::default() });
         Ok(())
     }
@@ -133,16 +162,21 @@ impl SlotState for Dedup {
             && let Some(&key) = copying.unsent.iter().next()
         {
             copying.unsent.remove(&key);
-            if let Some(Record::Done(ended)) = by_call.get(&key) {
-                let answer = Answer::of(ended).map_err(failed)?;
-                size += 100 + super::table::size_of_answer(ended);
-                piece.done.push(Done { session: key.0, sequence: key.1, acked: 0, answer });
+            let record = by_call.get(&key);
+            if let Some((ended, print)) = record.and_then(|record| Some((record.ended()?, record.print))) {
+                let answer = Answer::of(&ended).map_err(failed)?;
+                size += 100 + size_of_answer(&ended);
+                let (session, sequence) = key;
+                piece.done.push(Done { session, sequence, acked: 0, print, needed_for: None, answer });
                 copying.sent.insert(key);
             }
         }
         let pending = copying.pending() as u64;
+        let now = Instant::now();
         for done in &mut piece.done {
-            done.acked = table.acked(done.session);
+            done.acked = table.sessions().acked(done.session);
+            let needed_for = table.sessions().needed_for(done.session, now).as_millis();
+            done.needed_for = u64::try_from(needed_for).ok();
         }
         drop(table);
         let piece = to_json(&piece).map_err(|error| failed(error.to_string()))?;
@@ -156,7 +190,7 @@ impl SlotState for Dedup {
     fn entries(&self, slot: Slot) -> Result<u64, StateError> {
         let table = self.table();
         let records = table.slots.get(&slot).into_iter().flat_map(|records| records.by_call.values());
-        Ok(records.filter(|record| matches!(record, Record::Done(_))).count() as u64)
+        Ok(records.filter(|record| record.is_done()).count() as u64)
     }
 
     fn stage(&self, slot: Slot, piece: &[u8]) -> Result<(), StateError> {
@@ -169,8 +203,7 @@ impl SlotState for Dedup {
         let staged = table.slots.entry(slot).or_default().staged.get_or_insert_default();
         staged.since = since;
         gone.iter().for_each(|key| drop(staged.done.remove(key)));
-        let done = done.into_iter();
-        staged.done.extend(done.map(|done| ((done.session, done.sequence), (done.acked, done.answer.ended()))));
+        staged.done.extend(done.into_iter().map(Done::came));
         Ok(())
     }
 
@@ -192,8 +225,8 @@ impl SlotState for Dedup {
             (Content::Staged, Some(staged)) => {
                 table.clear(slot, staged.since);
                 let now = Instant::now();
-                for (key, (acked, ended)) in staged.done {
-                    table.adopt(slot, key, acked, ended, now);
+                for (key, came) in staged.done {
+                    table.adopt(slot, key, came, now);
                 }
             }
             // Without a word of what was before, the history begins here.

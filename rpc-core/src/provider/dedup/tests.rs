@@ -17,6 +17,15 @@ fn id(session: u64, sequence: u64, acked: u64) -> CallId {
     CallId { session, sequence, acked }
 }
 
+/// A call of one method with the same arguments, with the longest deadline.
+fn arrival(id: CallId, first_epoch: Option<u64>) -> Arrival {
+    Arrival { id, first_epoch, print: Print::of("Ledger.add", b"{}"), deadline: None }
+}
+
+fn begin(dedup: &Arc<Dedup>, slot: Slot, id: CallId, first_epoch: Option<u64>) -> Verdict {
+    dedup.begin(slot, &arrival(id, first_epoch))
+}
+
 fn value(text: &str) -> Ended {
     Ok(Outcome::Value(text.to_owned().into()))
 }
@@ -54,19 +63,19 @@ fn fails(ended: Ended, kind: Kind, executed: Executed) {
 #[tokio::test]
 async fn a_duplicate_waits_for_the_first_and_gets_its_answer() {
     let dedup = Dedup::new(CALM);
-    let first = executes(dedup.begin(slot(1), id(1, 1, 0), None));
-    let Verdict::Wait(waiting) = dedup.begin(slot(1), id(1, 1, 0), Some(1)) else { panic!("waits") };
+    let first = executes(begin(&dedup, slot(1), id(1, 1, 0), None));
+    let Verdict::Wait(waiting) = begin(&dedup, slot(1), id(1, 1, 0), Some(1)) else { panic!("waits") };
     let waiting = tokio::spawn(waiting.ended(None));
     first.end(&value("7"));
     assert_eq!(waiting.await.unwrap().unwrap(), Outcome::Value("7".into()));
-    assert_eq!(answers(dedup.begin(slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("7".into()));
+    assert_eq!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("7".into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_duplicate_waits_no_longer_than_its_deadline() {
     let dedup = Dedup::new(CALM);
-    let _first = executes(dedup.begin(slot(1), id(1, 1, 0), None));
-    let Verdict::Wait(waiting) = dedup.begin(slot(1), id(1, 1, 0), Some(1)) else { panic!("waits") };
+    let _first = executes(begin(&dedup, slot(1), id(1, 1, 0), None));
+    let Verdict::Wait(waiting) = begin(&dedup, slot(1), id(1, 1, 0), Some(1)) else { panic!("waits") };
     let until = Instant::now() + Duration::from_secs(1);
     fails(waiting.ended(Some(until)).await, Kind::Deadline, Executed::Maybe);
 }
@@ -74,36 +83,36 @@ async fn a_duplicate_waits_no_longer_than_its_deadline() {
 #[tokio::test]
 async fn a_call_that_ended_half_way_is_a_maybe_for_its_duplicates_and_never_runs_again() {
     let dedup = Dedup::new(CALM);
-    let first = executes(dedup.begin(slot(1), id(1, 1, 0), None));
-    let Verdict::Wait(waiting) = dedup.begin(slot(1), id(1, 1, 0), None) else { panic!("waits") };
+    let first = executes(begin(&dedup, slot(1), id(1, 1, 0), None));
+    let Verdict::Wait(waiting) = begin(&dedup, slot(1), id(1, 1, 0), None) else { panic!("waits") };
     drop(first);
     fails(waiting.ended(None).await, Kind::Internal, Executed::Maybe);
-    fails(answers(dedup.begin(slot(1), id(1, 1, 0), None)), Kind::Internal, Executed::Maybe);
-    let second = executes(dedup.begin(slot(1), id(1, 2, 0), None));
+    fails(answers(begin(&dedup, slot(1), id(1, 1, 0), None)), Kind::Internal, Executed::Maybe);
+    let second = executes(begin(&dedup, slot(1), id(1, 2, 0), None));
     second.end(&Err(RpcError::new(Kind::Panicked, "the provider panicked")));
-    fails(answers(dedup.begin(slot(1), id(1, 2, 0), Some(1))), Kind::Panicked, Executed::Maybe);
+    fails(answers(begin(&dedup, slot(1), id(1, 2, 0), Some(1))), Kind::Panicked, Executed::Maybe);
 }
 
 #[tokio::test]
 async fn what_the_session_has_the_answer_of_is_dropped_in_every_slot_and_never_runs_again() {
     let dedup = Dedup::new(CALM);
     for sequence in 1..=4 {
-        executes(dedup.begin(slot(sequence as u16), id(1, sequence, 0), None)).end(&value("0"));
+        executes(begin(&dedup, slot(sequence as u16), id(1, sequence, 0), None)).end(&value("0"));
     }
-    let _running = executes(dedup.begin(slot(9), id(1, 5, 3), None));
+    let _running = executes(begin(&dedup, slot(9), id(1, 5, 3), None));
     let held: Vec<_> = (1..=9).map(|number| dedup.records(slot(number))).collect();
     assert_eq!(held, [0, 0, 0, 1, 0, 0, 0, 0, 1]);
     assert!(dedup.is_answered(id(1, 3, 0)) && !dedup.is_answered(id(1, 4, 0)) && !dedup.is_answered(id(2, 1, 0)));
-    refuses(dedup.begin(slot(2), id(1, 2, 0), None), Kind::InvalidRequest, Executed::Maybe);
+    refuses(begin(&dedup, slot(2), id(1, 2, 0), None), Kind::InvalidRequest, Executed::Maybe);
     assert_eq!(dedup.table().sizes().1, 2, "a slot without records costs nothing");
 }
 
 #[tokio::test]
 async fn a_call_that_is_given_up_while_it_runs_leaves_nothing_behind() {
     let dedup = Dedup::new(CALM);
-    let first = executes(dedup.begin(slot(1), id(1, 1, 0), None));
-    let Verdict::Wait(waiting) = dedup.begin(slot(1), id(1, 1, 0), None) else { panic!("waits") };
-    executes(dedup.begin(slot(2), id(1, 2, 1), None)).end(&value("0"));
+    let first = executes(begin(&dedup, slot(1), id(1, 1, 0), None));
+    let Verdict::Wait(waiting) = begin(&dedup, slot(1), id(1, 1, 0), None) else { panic!("waits") };
+    executes(begin(&dedup, slot(2), id(1, 2, 1), None)).end(&value("0"));
     fails(waiting.ended(None).await, Kind::Cancelled, Executed::Maybe);
     first.end(&value("0"));
     assert_eq!(dedup.records(slot(1)), 0);
@@ -112,45 +121,161 @@ async fn a_call_that_is_given_up_while_it_runs_leaves_nothing_behind() {
 #[tokio::test]
 async fn one_id_in_two_slots_is_refused() {
     let dedup = Dedup::new(CALM);
-    executes(dedup.begin(slot(1), id(1, 1, 0), None)).end(&value("0"));
-    refuses(dedup.begin(slot(2), id(1, 1, 0), None), Kind::InvalidRequest, Executed::No);
+    executes(begin(&dedup, slot(1), id(1, 1, 0), None)).end(&value("0"));
+    refuses(begin(&dedup, slot(2), id(1, 1, 0), None), Kind::InvalidRequest, Executed::No);
 }
 
 #[tokio::test]
 async fn a_full_window_refuses_new_calls_and_still_knows_the_old() {
     let dedup = Dedup::new(CALM);
     for sequence in 1..=MAX_RECORDS as u64 {
-        executes(dedup.begin(slot(1), id(1, sequence, 0), None)).end(&value("0"));
+        executes(begin(&dedup, slot(1), id(1, sequence, 0), None)).end(&value("0"));
     }
     let next = MAX_RECORDS as u64 + 1;
-    refuses(dedup.begin(slot(1), id(1, next, 0), None), Kind::Overloaded, Executed::No);
-    refuses(dedup.begin(slot(1), id(2, 1, 0), None), Kind::Overloaded, Executed::No);
-    executes(dedup.begin(slot(2), id(2, 2, 0), None)).end(&value("0"));
-    assert_eq!(answers(dedup.begin(slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("0".into()));
-    executes(dedup.begin(slot(1), id(1, next, 1), None)).end(&value("0"));
+    refuses(begin(&dedup, slot(1), id(1, next, 0), None), Kind::Overloaded, Executed::No);
+    refuses(begin(&dedup, slot(1), id(2, 1, 0), None), Kind::Overloaded, Executed::No);
+    executes(begin(&dedup, slot(2), id(2, 2, 0), None)).end(&value("0"));
+    assert_eq!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("0".into()));
+    executes(begin(&dedup, slot(1), id(1, next, 1), None)).end(&value("0"));
+}
+
+/// An answer of which four fill the window of a slot.
+fn large() -> Ended {
+    value(&format!("\"{}\"", "x".repeat(crate::limits::MAX_MESSAGE - 2)))
 }
 
 #[tokio::test]
-async fn large_answers_fill_the_window_too() {
+async fn when_bytes_run_short_the_oldest_large_answers_go_and_their_calls_still_never_run_again() {
     let dedup = Dedup::new(CALM);
-    let large = "x".repeat(crate::limits::MAX_MESSAGE);
-    for sequence in 1..=4 {
-        executes(dedup.begin(slot(1), id(1, sequence, 0), None)).end(&value(&large));
+    executes(begin(&dedup, slot(1), id(9, 1, 0), None)).end(&value("small"));
+    // Each by a program that is gone before it could say that it has the answer.
+    for session in 100..120 {
+        executes(begin(&dedup, slot(1), id(session, 1, 0), None)).end(&large());
+        assert!(dedup.table().sizes().2 <= MAX_BYTES);
     }
-    refuses(dedup.begin(slot(1), id(1, 5, 0), None), Kind::Overloaded, Executed::No);
-    executes(dedup.begin(slot(1), id(1, 5, 4), None)).end(&value("0"));
+    for session in 100..117 {
+        fails(answers(begin(&dedup, slot(1), id(session, 1, 0), Some(1))), Kind::AnswerDropped, Executed::Yes);
+    }
+    for session in 117..120 {
+        assert_eq!(answers(begin(&dedup, slot(1), id(session, 1, 0), Some(1))).unwrap(), large().unwrap());
+    }
+    assert_eq!(answers(begin(&dedup, slot(1), id(9, 1, 0), Some(1))).unwrap(), Outcome::Value("small".into()));
+    executes(begin(&dedup, slot(1), id(119, 2, 1), None)).end(&value("0"));
+    for session in (100..119).chain([9]) {
+        dedup.acknowledge(session, 1);
+    }
     assert!(dedup.table().sizes().2 < 1000, "what is dropped counts no more");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_session_is_forgotten_when_nobody_can_wait_for_it_any_more() {
+#[tokio::test]
+async fn large_answers_of_many_slots_leave_room_on_the_node() {
     let dedup = Dedup::new(CALM);
-    executes(dedup.begin(slot(1), id(1, 1, 0), None)).end(&value("0"));
-    tokio::time::advance(LIFE).await;
-    executes(dedup.begin(slot(2), id(2, 1, 0), None)).end(&value("0"));
+    let most = (MAX_BYTES_OF_NODE / crate::limits::MAX_MESSAGE) as u16;
+    let one = large();
+    for number in 0..most + 8 {
+        executes(begin(&dedup, slot(number), id(u64::from(number), 1, 0), None)).end(&one);
+    }
+    assert!(dedup.table().sizes().2 <= MAX_BYTES_OF_NODE);
+    fails(answers(begin(&dedup, slot(0), id(0, 1, 0), Some(1))), Kind::AnswerDropped, Executed::Yes);
+    let newest = most + 7;
+    assert!(answers(begin(&dedup, slot(newest), id(u64::from(newest), 1, 0), Some(1))).is_ok());
+}
+
+#[tokio::test]
+async fn a_duplicate_that_waits_gets_an_answer_too_large_to_keep() {
+    let dedup = Dedup::new(CALM);
+    let first = executes(begin(&dedup, slot(1), id(1, 1, 0), None));
+    let Verdict::Wait(waiting) = begin(&dedup, slot(1), id(1, 1, 0), Some(1)) else { panic!("waits") };
+    let larger = value(&"x".repeat(MAX_BYTES));
+    first.end(&larger);
+    assert_eq!(waiting.ended(None).await.unwrap(), larger.unwrap());
+    fails(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))), Kind::AnswerDropped, Executed::Yes);
+}
+
+#[tokio::test]
+async fn a_session_that_has_nothing_more_to_send_still_says_that_it_has_its_answers() {
+    let dedup = Dedup::new(CALM);
+    executes(begin(&dedup, slot(1), id(1, 1, 0), None)).end(&value("0"));
+    executes(begin(&dedup, slot(2), id(1, 2, 0), None)).end(&value("0"));
+    dedup.acknowledge(1, 2);
+    dedup.acknowledge(77, 5);
+    assert_eq!(dedup.table().sizes(), (1, 0, 0), "and one that nobody knows leaves nothing");
+    refuses(begin(&dedup, slot(1), id(1, 1, 0), Some(1)), Kind::InvalidRequest, Executed::Maybe);
+}
+
+#[tokio::test]
+async fn a_refused_call_leaves_no_session() {
+    let dedup = Dedup::new(CALM);
+    for sequence in 1..=MAX_RECORDS as u64 {
+        executes(begin(&dedup, slot(1), id(1, sequence, 0), None)).end(&value("0"));
+    }
+    for session in 2..1000 {
+        refuses(begin(&dedup, slot(1), id(session, 1, 0), None), Kind::Overloaded, Executed::No);
+    }
+    dedup.open(slot(2), 5, Content::Empty).unwrap();
+    refuses(begin(&dedup, slot(2), id(1001, 1, 0), Some(4)), Kind::Recovering, Executed::Maybe);
+    assert_eq!(dedup.table().sizes().0, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_made_up_for_one_slot_leave_room_for_others_and_go_when_they_are_past_their_need() {
+    let dedup = Dedup::new(CALM);
+    let wait = Duration::from_secs(10);
+    let soon = |id| Arrival { deadline: Some(Deadline::after(wait)), ..arrival(id, None) };
+    for session in 0..MAX_SESSIONS_OF_SLOT as u64 {
+        executes(dedup.begin(slot(1), &soon(id(session, 1, 0)))).end(&value("0"));
+        dedup.acknowledge(session, 1);
+    }
+    let stranger = id(1 << 40, 1, 0);
+    refuses(dedup.begin(slot(1), &soon(stranger)), Kind::Overloaded, Executed::No);
+    executes(dedup.begin(slot(1), &soon(id(7, 2, 1)))).end(&value("a session that is known goes on"));
+    executes(dedup.begin(slot(2), &soon(stranger))).end(&value("0"));
+    tokio::time::advance(wait + STRAY).await;
+    refuses(dedup.begin(slot(1), &soon(id(1 << 41, 1, 0))), Kind::Overloaded, Executed::No);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    executes(dedup.begin(slot(1), &soon(id(1 << 41, 1, 0)))).end(&value("0"));
+    assert_eq!(dedup.table().sizes().0, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_window_has_room_again_when_its_calls_are_past_their_need_and_not_before() {
+    let dedup = Dedup::new(CALM);
+    let wait = Duration::from_secs(10);
+    let soon = |id| Arrival { deadline: Some(Deadline::after(wait)), ..arrival(id, None) };
+    for session in 0..MAX_RECORDS as u64 {
+        executes(dedup.begin(slot(1), &soon(id(session, 1, 0)))).end(&value("0"));
+    }
+    tokio::time::advance(wait + STRAY - Duration::from_secs(1)).await;
+    refuses(dedup.begin(slot(1), &soon(id(1 << 40, 1, 0))), Kind::Overloaded, Executed::No);
+    assert!(answers(begin(&dedup, slot(1), id(7, 1, 0), Some(1))).is_ok(), "a stray still finds its record");
+    tokio::time::advance(Duration::from_secs(2)).await;
+    executes(dedup.begin(slot(1), &soon(id(1 << 40, 1, 0)))).end(&value("0"));
+    assert_eq!(dedup.records(slot(1)), 2, "the new one, and the one that was asked for again");
+}
+
+#[tokio::test]
+async fn one_id_for_two_methods_or_other_arguments_is_refused() {
+    let dedup = Dedup::new(CALM);
+    let first = executes(begin(&dedup, slot(1), id(1, 1, 0), None));
+    for print in [Print::of("Ledger.take", b"{}"), Print::of("Ledger.add", b"{\"by\":1}")] {
+        let other = Arrival { print, ..arrival(id(1, 1, 0), Some(1)) };
+        refuses(dedup.begin(slot(1), &other), Kind::InvalidRequest, Executed::No);
+    }
+    first.end(&value("7"));
+    let other = Arrival { print: Print::of("Ledger.take", b"{}"), ..arrival(id(1, 1, 0), None) };
+    refuses(dedup.begin(slot(1), &other), Kind::InvalidRequest, Executed::No);
+    assert!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_forgotten_when_nothing_of_it_can_arrive_any_more() {
+    let dedup = Dedup::new(CALM);
+    executes(begin(&dedup, slot(1), id(1, 1, 0), None)).end(&value("0"));
+    tokio::time::advance(MAX_DEADLINE + STRAY).await;
+    executes(begin(&dedup, slot(2), id(2, 1, 0), None)).end(&value("0"));
     assert_eq!(dedup.records(slot(1)), 1, "its caller may just still ask");
     tokio::time::advance(Duration::from_secs(61)).await;
-    executes(dedup.begin(slot(2), id(2, 2, 1), None)).end(&value("0"));
+    executes(begin(&dedup, slot(2), id(2, 2, 1), None)).end(&value("0"));
     assert_eq!((dedup.records(slot(1)), dedup.table().sizes().0), (0, 1));
 }
 
@@ -158,23 +283,23 @@ async fn a_session_is_forgotten_when_nobody_can_wait_for_it_any_more() {
 async fn a_retry_from_before_the_history_is_a_maybe() {
     let dedup = Dedup::new(CALM);
     dedup.open(slot(1), 5, Content::Empty).unwrap();
-    refuses(dedup.begin(slot(1), id(1, 1, 0), Some(4)), Kind::Recovering, Executed::Maybe);
-    executes(dedup.begin(slot(1), id(1, 2, 0), Some(5))).end(&value("0"));
-    executes(dedup.begin(slot(1), id(1, 3, 0), None)).end(&value("0"));
+    refuses(begin(&dedup, slot(1), id(1, 1, 0), Some(4)), Kind::Recovering, Executed::Maybe);
+    executes(begin(&dedup, slot(1), id(1, 2, 0), Some(5))).end(&value("0"));
+    executes(begin(&dedup, slot(1), id(1, 3, 0), None)).end(&value("0"));
     dedup.forget(slot(1));
     dedup.open(slot(1), 6, Content::Kept).unwrap();
-    refuses(dedup.begin(slot(1), id(1, 2, 0), Some(6)), Kind::Recovering, Executed::Maybe);
+    refuses(begin(&dedup, slot(1), id(1, 2, 0), Some(6)), Kind::Recovering, Executed::Maybe);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_keeps_its_epochs_through_a_restart_doubts_its_history_for_a_while() {
     let dedup = Dedup::new(RESTART_DOUBT);
     dedup.open(slot(1), 1, Content::Empty).unwrap();
-    refuses(dedup.begin(slot(1), id(1, 1, 0), Some(1)), Kind::Recovering, Executed::Maybe);
-    executes(dedup.begin(slot(1), id(1, 2, 0), None)).end(&value("0"));
-    assert!(answers(dedup.begin(slot(1), id(1, 2, 0), Some(1))).is_ok(), "what it knows it does not doubt");
+    refuses(begin(&dedup, slot(1), id(1, 1, 0), Some(1)), Kind::Recovering, Executed::Maybe);
+    executes(begin(&dedup, slot(1), id(1, 2, 0), None)).end(&value("0"));
+    assert!(answers(begin(&dedup, slot(1), id(1, 2, 0), Some(1))).is_ok(), "what it knows it does not doubt");
     tokio::time::advance(RESTART_DOUBT).await;
-    executes(dedup.begin(slot(1), id(1, 3, 0), Some(1))).end(&value("0"));
+    executes(begin(&dedup, slot(1), id(1, 3, 0), Some(1))).end(&value("0"));
 }
 
 /// Hands slot 1 over, in pieces of `max_bytes`, with `change` after each.
@@ -204,11 +329,11 @@ async fn records_move_with_their_slot() {
         Err(RpcError::new(Kind::Panicked, "x").at_slot(slot(1), 3)),
     ];
     for (sequence, ended) in (1..).zip(&ends) {
-        executes(from.begin(slot(1), id(u64::MAX, sequence, 0), None)).end(ended);
+        executes(begin(&from, slot(1), id(u64::MAX, sequence, 0), None)).end(ended);
     }
     hand_over(&from, &to, 4, 1, || ());
     for (sequence, ended) in (1..).zip(ends) {
-        let moved = answers(to.begin(slot(1), id(u64::MAX, sequence, 0), Some(3)));
+        let moved = answers(begin(&to, slot(1), id(u64::MAX, sequence, 0), Some(3)));
         match (moved, ended) {
             (Ok(moved), Ok(ended)) => assert_eq!(moved, ended),
             (Err(moved), Err(ended)) => assert_eq!(moved.record(), ended.record()),
@@ -216,22 +341,54 @@ async fn records_move_with_their_slot() {
         }
     }
     assert_eq!(from.table().sizes().1, 0);
-    refuses(to.begin(slot(1), id(7, 1, 0), Some(2)), Kind::Recovering, Executed::Maybe);
-    executes(to.begin(slot(1), id(7, 2, 0), Some(3))).end(&value("the history goes back to epoch 3"));
+    refuses(begin(&to, slot(1), id(7, 1, 0), Some(2)), Kind::Recovering, Executed::Maybe);
+    executes(begin(&to, slot(1), id(7, 2, 0), Some(3))).end(&value("the history goes back to epoch 3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn marks_prints_and_how_long_they_are_needed_move_with_their_slot() {
+    let (from, to) = (Dedup::new(CALM), Dedup::new(CALM));
+    let soon = |id| Arrival { deadline: Some(Deadline::after(Duration::from_secs(10))), ..arrival(id, None) };
+    for session in 1..=5 {
+        executes(from.begin(slot(1), &soon(id(session, 1, 0)))).end(&large());
+    }
+    hand_over(&from, &to, 4, 1, || ());
+    fails(answers(begin_again(&to, id(1, 1, 0))), Kind::AnswerDropped, Executed::Yes);
+    assert_eq!(answers(begin_again(&to, id(5, 1, 0))).unwrap(), large().unwrap());
+    let other = Arrival { print: Print::of("Ledger.take", b"{}"), ..soon(id(2, 1, 0)) };
+    refuses(to.begin(slot(1), &other), Kind::InvalidRequest, Executed::No);
+    tokio::time::advance(Duration::from_secs(71) + STRAY).await;
+    executes(to.begin(slot(2), &soon(id(6, 1, 0)))).end(&value("0"));
+    assert_eq!(to.records(slot(1)), 0);
+}
+
+/// Asks again for a call of slot 1, as late as its deadline allows.
+fn begin_again(dedup: &Arc<Dedup>, id: CallId) -> Verdict {
+    let soon = Some(Deadline::after(Duration::from_secs(10)));
+    dedup.begin(slot(1), &Arrival { deadline: soon, ..arrival(id, Some(3)) })
+}
+
+#[tokio::test]
+async fn records_of_a_build_that_knows_no_prints_are_taken_over() {
+    let to = Dedup::new(CALM);
+    let piece = r#"{"v":1,"since":3,"done":[{"session":1,"sequence":1,"acked":0,"answer":{"value":7}}],"gone":[]}"#;
+    to.stage(slot(1), piece.as_bytes()).unwrap();
+    to.open(slot(1), 4, Content::Staged).unwrap();
+    assert_eq!(answers(begin(&to, slot(1), id(1, 1, 0), Some(3))).unwrap(), Outcome::Value("7".into()));
 }
 
 #[tokio::test]
 async fn a_running_call_is_copied_when_it_has_ended() {
     let (from, to) = (Dedup::new(CALM), Dedup::new(CALM));
-    let mut running = Some(executes(from.begin(slot(1), id(1, 1, 0), None)));
-    executes(from.begin(slot(1), id(1, 2, 0), None)).end(&value("0"));
-    executes(from.begin(slot(1), id(1, 3, 0), None)).end(&value("0"));
+    let mut running = Some(executes(begin(&from, slot(1), id(1, 1, 0), None)));
+    executes(begin(&from, slot(1), id(1, 2, 0), None)).end(&value("0"));
+    executes(begin(&from, slot(1), id(1, 3, 0), None)).end(&value("0"));
     hand_over(&from, &to, 2, 1, || {
         if let Some(running) = running.take() {
             running.end(&value("1"));
         }
     });
-    assert_eq!(answers(to.begin(slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("1".into()));
+    assert_eq!(answers(begin(&to, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("1".into()));
 }
 
 #[tokio::test]
@@ -288,7 +445,7 @@ proptest! {
                     let acked = acked[session as usize];
                     let call = (session, acked + 1 + ahead);
                     let again = ran.contains_key(&call).then_some(1);
-                    match nodes[0].begin(slot(1), id(session, call.1, acked), again) {
+                    match begin(&nodes[0], slot(1), id(session, call.1, acked), again) {
                         Verdict::Execute(recording) => {
                             prop_assert!(ran.insert(call, false).is_none(), "{call:?} runs twice");
                             running.push((call, recording));
