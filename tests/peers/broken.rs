@@ -73,6 +73,22 @@ async fn a_reset_after_the_request_may_have_run() {
 }
 
 #[tokio::test]
+async fn a_refusal_after_a_lost_try_says_why_the_call_may_have_run() {
+    let fakes = Fakes::start(1).await;
+    let failed = std::sync::atomic::AtomicBool::new(false);
+    fakes[0].does(move |asked| {
+        if !failed.swap(true, Ordering::SeqCst) {
+            return Deed::Reset;
+        }
+        asked.error(-32004, &serde_json::json!({"kind": "overloaded", "executed": "no"}))
+    });
+    let error = timed(WAIT, fakes.client().await.write("k")).await;
+    assert_is("write", &error, Kind::Overloaded, Executed::Maybe);
+    let told = error.message();
+    assert!(told.starts_with("scripted") && told.contains("earlier") && told.contains("connection_lost"), "{told}");
+}
+
+#[tokio::test]
 async fn one_reset_is_healed_where_twice_is_harmless() {
     let fakes = Fakes::start(1).await;
     let failed = std::sync::atomic::AtomicBool::new(false);

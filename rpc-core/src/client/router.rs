@@ -34,16 +34,17 @@ enum Place {
 impl Caller for Router {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
-            let mut verdict = Executed::No;
+            let mut worst = None;
             // What one try may have done, no later refusal undoes.
-            self.call_one(call, &mut verdict).await.map_err(|error| error.at_least(verdict))
+            self.call_one(call, &mut worst).await.map_err(|error| over_all_tries(error, worst))
         })
     }
 }
 
 impl Router {
-    /// Tries until there is an answer or a final error, in no case beyond the deadline; `verdict` is over all tries.
-    async fn call_one(&self, mut call: Call, verdict: &mut Executed) -> Result<Reply, RpcError> {
+    /// Tries until there is an answer or a final error, in no case beyond the deadline. `worst` is the failure of the try that may
+    /// have done most.
+    async fn call_one(&self, mut call: Call, worst: &mut Option<RpcError>) -> Result<Reply, RpcError> {
         if call.deadline.has_passed() {
             return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call was sent"));
         }
@@ -61,7 +62,9 @@ impl Router {
                     Err(error) => (error, Some(place)),
                 },
             };
-            *verdict = error.executed().max(*verdict);
+            if error.executed() > worst.as_ref().map_or(Executed::No, RpcError::executed) {
+                *worst = Some(error.clone());
+            }
             if began.elapsed() > ASK_AGAIN_WITHIN {
                 retry.grow_old();
             }
@@ -211,6 +214,19 @@ impl Place {
             Self::Peer(peer) => peer.budget.spend(),
         }
     }
+}
+
+/// The last try's error, for the call as a whole: if an earlier try may have done more, it says so, and why.
+fn over_all_tries(last: RpcError, worst: Option<RpcError>) -> RpcError {
+    let Some(worst) = worst.filter(|worst| worst.executed() > last.executed()) else { return last };
+    // What is most likely to be cut off is what the earlier try said.
+    let message = format!(
+        "{} (this try was not executed, but an earlier one may have been: it failed with {}, {})",
+        last.message(),
+        worst.kind(),
+        worst.message()
+    );
+    last.with_message(message).at_least(worst.executed())
 }
 
 /// After the last redirect, says how many there were, from which epoch to which.
