@@ -64,7 +64,7 @@ pub enum Compare {
 
 /// What a transaction does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "wire::ReadOp")]
 pub enum Op {
     /// Writes a key; with a lease, the key goes when the lease ends.
     Put {
@@ -83,6 +83,7 @@ pub enum Op {
 /// A transaction: if all of `compares` hold, all of `ops` are applied at one revision, otherwise none is. Either way the keys of
 /// `reads` are read at the end of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Txn {
     /// What must hold.
     pub compares: Vec<Compare>,

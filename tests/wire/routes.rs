@@ -44,3 +44,33 @@ async fn the_cluster_is_told_with_slots_services_and_counts() {
     assert_eq!((&echo["routing"], &echo["key"], &echo["marks"]), (&json!("key"), &json!(["key"]), &json!(["read"])));
     assert_eq!(view["counts"]["in_flight"], 0);
 }
+
+#[tokio::test]
+async fn what_is_asked_of_a_live_cluster_is_one_object_with_nothing_in_it_that_nobody_knows() {
+    let world = World::start(1).await;
+    let question = r#"{"format":1,"cluster":"c","group":"g","mig":"1","to":"00c0ffee00c0ffee","ask":{"pull":1}}"#;
+    let wish = r#"{"op":"rebalance","group":"default"}"#;
+    let with = |body: &str, more: &str| body.replacen('{', &format!("{{{more},"), 1);
+    for (path, good, doubled) in
+        [("/wherever/move", question, r#""mig":"1""#), ("/wherever/operate", wish, r#""group":"default""#)]
+    {
+        let asked = async |body: &str| {
+            let head = "Host: localhost\r\nContent-Type: application/json";
+            let asked = format!("POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            world.send(asked).await.unwrap().status
+        };
+        assert_eq!(asked(good).await, 404, "this cluster is a fixed one");
+        for bad in [
+            with(good, r#""more":1"#),
+            with(good, doubled),
+            format!("[{good}]"),
+            r#"[1,"c","g","1","00c0ffee00c0ffee",{"pull":1}]"#.to_owned(),
+            format!("{good}{good}"),
+            good.replace(r#"{"pull":1}"#, r#"{"pull":1,"seal":2}"#).replace("rebalance", "unheard_of"),
+            "null".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(asked(&bad).await, 400, "{path}: {bad}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::records::Incarnation;
+use crate::codec::strict;
 use crate::slot::Slot;
 
 /// Version of the conversation; a source refuses a target that speaks another.
@@ -22,6 +23,7 @@ const _: () = assert!(MAX_ANSWER >= 2 * crate::state::slots::MAX_ENTRY);
 
 /// A question of the target's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Question {
     /// [`FORMAT`].
     pub format: u32,
@@ -49,22 +51,25 @@ pub enum Ask {
 
 /// The head of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Head {
     /// The answer's number.
     pub number: u64,
     /// The pieces that follow, in this order.
+    #[serde(deserialize_with = "strict::objects")]
     pub pieces: Vec<PieceHead>,
     /// About how many entries are still to be pulled.
     pub pending: u64,
     /// The slots are sealed and no call runs in them.
     pub is_sealed: bool,
     /// After sealing, nothing is left: this is what each slot of each state must have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "totals")]
     pub totals: Option<Vec<Total>>,
 }
 
 /// One piece of one slot of one state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PieceHead {
     /// The state's name.
     pub state: String,
@@ -76,6 +81,7 @@ pub struct PieceHead {
 
 /// What one slot of one state holds at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Total {
     /// The state's name.
     pub state: String,
@@ -124,7 +130,7 @@ impl Answer {
         if len > body.len() {
             return Err(bad("its head is longer than it is itself"));
         }
-        let head: Head = serde_json::from_slice(&body.split_to(len)).map_err(|error| BadAnswer(error.to_string()))?;
+        let head: Head = strict::from_slice(&body.split_to(len)).map_err(|error| BadAnswer(error.to_string()))?;
         let mut pieces = Vec::with_capacity(head.pieces.len());
         for piece in &head.pieces {
             if piece.len > body.len() {
@@ -137,6 +143,11 @@ impl Answer {
         }
         Ok(Self { head, pieces })
     }
+}
+
+/// The totals, which are there if their member is.
+fn totals<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Total>>, D::Error> {
+    strict::objects(deserializer).map(Some)
 }
 
 #[cfg(test)]
@@ -153,6 +164,26 @@ mod tests {
     #[test]
     fn an_answer_reads_back_as_it_was_written() {
         assert_eq!(Answer::read(answer().write()), Ok(answer()));
+    }
+
+    #[test]
+    fn a_head_of_another_shape_is_refused() {
+        let with_head = |head: &str| {
+            let len = u32::try_from(head.len()).expect("short").to_be_bytes();
+            Answer::read([&len, head.as_bytes()].concat().into())
+        };
+        let head = r#"{"number":1,"pieces":[],"pending":0,"is_sealed":true,"totals":[{"state":"s","slot":1,"entries":2}]}"#;
+        assert!(with_head(head).is_ok());
+        for (part, bad) in [
+            (r#""pending":0"#, r#""pending":0,"more":1"#),
+            (r#""pending":0"#, r#""pending":0,"pending":0"#),
+            (r#"{"state":"s","slot":1,"entries":2}"#, r#"["s",1,2]"#),
+            (r#""entries":2"#, r#""entries":2,"more":1"#),
+            (r#""pieces":[]"#, r#""pieces":[["s",1,0]]"#),
+        ] {
+            assert!(with_head(&head.replace(part, bad)).is_err(), "{bad}");
+        }
+        assert!(with_head(r#"[1,[],0,false]"#).is_err());
     }
 
     #[test]

@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Changes, CoordinatorError, LeaseId, Range, Revision, Txn, TxnOutcome};
+use super::{Changes, CoordinatorError, LeaseId, Op, Range, Revision, Txn, TxnOutcome};
+use crate::codec::strict;
 
 /// The path of everything but watches.
 pub const PATH: &str = "/wherever/coordinator";
@@ -29,7 +31,7 @@ pub enum Ask {
     /// All keys that begin with this.
     Range(String),
     /// A transaction.
-    Transact(Txn),
+    Transact(#[serde(deserialize_with = "strict::object")] Txn),
     /// A lease of so many milliseconds.
     Grant(u64),
     /// Another ttl for this lease.
@@ -58,6 +60,7 @@ pub enum Answer {
 
 /// What is asked to watch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WatchAsk {
     /// Keys that begin with this.
     pub prefix: String,
@@ -80,6 +83,32 @@ pub fn millis(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// An operation as it is read: what is put stands in an object, never in an array.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ReadOp {
+    Put(#[serde(deserialize_with = "strict::object")] ReadPut),
+    Delete(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadPut {
+    key: String,
+    #[serde(with = "text")]
+    value: Bytes,
+    lease: Option<LeaseId>,
+}
+
+impl From<ReadOp> for Op {
+    fn from(read: ReadOp) -> Self {
+        match read {
+            ReadOp::Put(ReadPut { key, value, lease }) => Self::Put { key, value, lease },
+            ReadOp::Delete(key) => Self::Delete(key),
+        }
+    }
+}
+
 /// Values as JSON text.
 pub(super) mod text {
     use bytes::Bytes;
@@ -98,9 +127,7 @@ pub(super) mod text {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
-    use super::super::{Compare, Op};
+    use super::super::Compare;
     use super::*;
 
     #[test]
@@ -142,6 +169,25 @@ mod tests {
         assert!(
             matches!(serde_json::from_str(told).expect("read"), Told::Changes(changes) if changes.events.len() == 1)
         );
+    }
+
+    #[test]
+    fn a_transaction_of_another_shape_is_refused() {
+        let good = r#"{"transact":{"compares":[],"ops":[{"put":{"key":"a","value":"v","lease":null}}],"reads":[]}}"#;
+        assert!(serde_json::from_str::<Ask>(good).is_ok());
+        for (part, bad) in [
+            (r#""reads":[]"#, r#""reads":[],"more":1"#),
+            (r#""reads":[]"#, r#""reads":[],"reads":[]"#),
+            (r#""lease":null"#, r#""lease":null,"more":1"#),
+            (r#""lease":null"#, r#""lease":null,"lease":7"#),
+            (r#"{"key":"a","value":"v","lease":null}"#, r#"["a","v",null]"#),
+        ] {
+            let bad = good.replace(part, bad);
+            assert!(serde_json::from_str::<Ask>(&bad).is_err(), "{bad}");
+        }
+        assert!(serde_json::from_str::<Ask>(r#"{"transact":[[],[],[]]}"#).is_err());
+        assert!(strict::from_slice::<WatchAsk>(br#"["",8]"#).is_err());
+        assert!(strict::from_slice::<WatchAsk>(br#"{"prefix":"","from":8,"more":1}"#).is_err());
     }
 
     #[test]

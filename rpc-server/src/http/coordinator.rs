@@ -14,12 +14,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::StreamExt;
+use rpc_core::codec::strict;
 use rpc_core::coordinator::embedded::Embedded;
 use rpc_core::coordinator::wire::{Answer, Ask, MAX_ASK, PATH, Told, WATCH_PATH, WatchAsk};
 use rpc_core::coordinator::{Changes, Coordinator, CoordinatorError};
 use rpc_core::limits::MAX_NODES;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -52,7 +52,7 @@ pub fn routes(coordinator: Arc<Embedded>) -> Router {
 }
 
 async fn ask(State(served): State<Served>, request: Request) -> Response {
-    let asked = match timeout(READ_TIME, served.read::<Ask>(request)).await {
+    let asked = match timeout(READ_TIME, served.read(request, |body| serde_json::from_slice::<Ask>(body))).await {
         Ok(Ok((ask, place))) => (ask, place),
         Ok(Err(turned_away)) => return turned_away.into_response(),
         Err(_late) => return TurnedAway::SLOW.into_response(),
@@ -62,7 +62,7 @@ async fn ask(State(served): State<Served>, request: Request) -> Response {
 }
 
 async fn watch(State(served): State<Served>, request: Request) -> Response {
-    let asked = match timeout(READ_TIME, served.read::<WatchAsk>(request)).await {
+    let asked = match timeout(READ_TIME, served.read(request, strict::from_slice::<WatchAsk>)).await {
         Ok(Ok((asked, _place))) => asked,
         Ok(Err(turned_away)) => return turned_away.into_response(),
         Err(_late) => return TurnedAway::SLOW.into_response(),
@@ -88,8 +88,12 @@ fn line(told: Result<Changes, CoordinatorError>, _place: &OwnedSemaphorePermit) 
 }
 
 impl Served {
-    /// The body as what it should be, and a place among those who ask.
-    async fn read<T: DeserializeOwned>(&self, request: Request) -> Result<(T, OwnedSemaphorePermit), TurnedAway> {
+    /// The body as what `parse` reads in it, and a place among those who ask.
+    async fn read<T>(
+        &self,
+        request: Request,
+        parse: fn(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<(T, OwnedSemaphorePermit), TurnedAway> {
         check(request.headers())?;
         // Before a place is taken: a body that comes slowly must not keep out a node's beat.
         let body = memory::read(request.into_body(), MAX_ASK, &self.bodies).await.map_err(|unread| match unread {
@@ -97,7 +101,7 @@ impl Served {
             Unread::TooLarge | Unread::BrokenOff => TurnedAway::BROKEN,
         })?;
         let place = self.asking.clone().acquire_owned().await.map_err(|_closed| TurnedAway::FULL)?;
-        let asked = serde_json::from_slice(&body).map_err(|_| TurnedAway::GARBAGE)?;
+        let asked = parse(&body).map_err(|_| TurnedAway::GARBAGE)?;
         Ok((asked, place))
     }
 
