@@ -21,6 +21,7 @@ mod picture;
 mod planted;
 mod sending;
 mod source;
+mod start;
 mod steward;
 mod target;
 mod view;

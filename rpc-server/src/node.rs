@@ -9,13 +9,13 @@ mod view;
 
 use std::sync::Arc;
 
-use rpc_core::NodeId;
 use rpc_core::client::counts::Counts;
 use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::coordinator::embedded::Embedded;
 use rpc_core::inject::{Inject, InjectError, Injector, Values};
 use rpc_core::limits::CLIENT_IDLE;
 use rpc_core::provider::Here;
+use rpc_core::{NodeId, RpcError};
 
 pub use builder::NodeBuilder;
 pub use problem::{Problem, StartError};
@@ -81,6 +81,15 @@ impl Node {
     /// How the node stands in a live cluster; in a fixed one it is always a member.
     pub fn status(&self) -> Status {
         self.live().map_or(Status::Member, |live| live.status())
+    }
+
+    /// Whether the node has begun to look for its cluster; one of a fixed cluster need not.
+    ///
+    /// # Errors
+    /// [`Kind::NoAuthority`](rpc_core::Kind::NoAuthority), not executed: nobody has called [`start`](Self::start). Says so in the log too,
+    /// once.
+    pub(crate) fn check_started(&self) -> Result<(), RpcError> {
+        self.live().map_or(Ok(()), |live| live.check_started())
     }
 
     /// The cluster as this node's own clients see it.

@@ -80,7 +80,10 @@ impl Node {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn start(&self) -> Membership {
-        let task = self.live().map(|live| tokio::spawn(live.clone().run()));
+        let task = self.live().map(|live| {
+            live.note_start();
+            tokio::spawn(live.clone().run())
+        });
         Membership { node: self.clone(), task }
     }
 

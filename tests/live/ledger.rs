@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 use wherever::testing::{Cluster, ClusterBuilder, ProvidingNode, TestNode};
-use wherever::{Inject, NodeBuilder, RpcError, Slots, rpc_provider, rpc_service};
+use wherever::{Inject, NodeBuilder, RpcError, Slots, Wherever, rpc_provider, rpc_service};
 
 #[rpc_service(name = "live.Ledger")]
 pub(crate) trait Ledger {
@@ -28,6 +28,10 @@ pub(crate) struct Book {
 impl Book {
     pub(crate) fn on(node: &ProvidingNode) -> Self {
         Self { totals: node.slots("Book.totals") }
+    }
+
+    pub(crate) fn within(wherever: &Wherever) -> Self {
+        Self { totals: wherever.slots("Book.totals") }
     }
 }
 

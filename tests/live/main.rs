@@ -4,3 +4,4 @@
 mod ledger;
 mod maps;
 mod moves;
+mod not_started;

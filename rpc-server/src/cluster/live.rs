@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use rpc_core::RpcError;
 use rpc_core::client::Wherever;
 use rpc_core::clock::Clock;
 use rpc_core::cluster::authority::{Authority as Machine, Timing};
@@ -27,6 +28,7 @@ use super::lead::Lead;
 use super::membership::{self, JoinError};
 use super::picture::Reader;
 use super::planted::{self, Planted};
+use super::start::Start;
 use super::steward::{Moves, Steward};
 
 /// Longest wait for the coordinator while a node leaves: whoever waits for it to end has better things to do.
@@ -87,6 +89,7 @@ pub(crate) struct Live {
     address: String,
     status: watch::Sender<Status>,
     leaving: Notify,
+    started: Start,
     // What the present incarnation works with; held for a look or a change, never across an await.
     current: RwLock<Option<Current>>,
 }
@@ -103,13 +106,23 @@ pub(super) struct Current {
 impl Live {
     pub(crate) fn new(here: Arc<Here>, wherever: Wherever, address: String, settings: LiveSettings) -> Arc<Self> {
         let (status, _) = watch::channel(Status::Joining);
-        let (leaving, current) = (Notify::new(), RwLock::default());
-        Arc::new(Self { here, wherever, settings, address, status, leaving, current })
+        let (leaving, started, current) = (Notify::new(), Start::default(), RwLock::default());
+        Arc::new(Self { here, wherever, settings, address, status, leaving, started, current })
     }
 
     /// What kind of coordinator the cluster has.
     pub(crate) fn coordinator_kind(&self) -> &'static str {
         self.settings.coordinator.kind()
+    }
+
+    /// Notes that the node looks for its cluster from now on.
+    pub(crate) fn note_start(&self) {
+        self.started.note();
+    }
+
+    /// As [`Node::check_started`](crate::Node).
+    pub(crate) fn check_started(&self) -> Result<(), RpcError> {
+        self.started.check().map_err(|error| error.at_node(&self.here.id))
     }
 
     /// How the node stands.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use rpc_core::cluster::hand_over::Question;
 use rpc_core::cluster::request::{Refusal, Request};
+use rpc_core::codec::strict;
 use serde::de::DeserializeOwned;
 
 use super::answer;
@@ -26,6 +27,9 @@ pub(super) async fn question(State(node): State<Node>, request: HttpRequest) -> 
         Err(refused) => return *refused,
     };
     let Some(live) = node.live() else { return nothing_moves() };
+    if let Err(error) = node.check_started() {
+        return (StatusCode::CONFLICT, error.message().to_owned()).into_response();
+    }
     match live.answer(question).await {
         Ok(answer) => ([(CONTENT_TYPE, "application/octet-stream")], Body::from(answer.write())).into_response(),
         Err(why) => (StatusCode::CONFLICT, why).into_response(),
@@ -39,6 +43,9 @@ pub(super) async fn operate(State(node): State<Node>, request: HttpRequest) -> R
         Err(refused) => return *refused,
     };
     let Some(live) = node.live() else { return nothing_moves() };
+    if let Err(error) = node.check_started() {
+        return refused(StatusCode::CONFLICT, Refusal { error: error.message().to_owned() });
+    }
     match live.operate(&request).await {
         // Text and numbers only, which always encode.
         Ok(plan) => answer::json(serde_json::to_vec(&plan).unwrap_or_default()),
@@ -49,13 +56,7 @@ pub(super) async fn operate(State(node): State<Node>, request: HttpRequest) -> R
 async fn read<T: DeserializeOwned>(node: &Node, request: HttpRequest) -> Result<T, Box<Response>> {
     let (parts, body) = request.into_parts();
     let body = checked(node, &parts, body).await.map_err(|away| Box::new(away.into_response()))?;
-    let is_object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    if !is_object {
-        // serde would take an array for a struct.
-        let refusal = Refusal { error: "the request is no JSON object".to_owned() };
-        return Err(Box::new(refused(StatusCode::BAD_REQUEST, refusal)));
-    }
-    serde_json::from_slice(&body).map_err(|error| {
+    strict::from_slice(&body).map_err(|error| {
         let refusal = Refusal { error: format!("the request cannot be read: {error}") };
         Box::new(refused(StatusCode::BAD_REQUEST, refusal))
     })

@@ -31,7 +31,7 @@ pub(super) async fn rpc(State(node): State<Node>, request: Request) -> Response 
     let (parts, body) = request.into_parts();
     let (arrival, wait) = (parts.extensions.get::<Arrival>(), node.here().settings.default_deadline);
     let at = arrival.map_or_else(Instant::now, Arrival::at);
-    let origin = Origin::read(&parts.headers, node.cluster_id(), at, wait);
+    let origin = node.check_started().and_then(|()| Origin::read(&parts.headers, node.cluster_id(), at, wait));
     let deadline = origin.as_ref().map_or_else(|_| Deadline::counted_from(at, wait), |origin| origin.deadline);
     let read = async {
         let _nobody_works_yet = arrival.map(Arrival::await_body);

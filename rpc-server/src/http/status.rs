@@ -21,6 +21,10 @@ pub(super) async fn ready(State(node): State<Node>) -> Response {
     if node.here().is_leaving() {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "shutting down\n").into_response();
     }
+    if let Err(error) = node.check_started() {
+        let why = format!("{}\n", error.message());
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], why).into_response();
+    }
     if node.status() != Status::Member || !node.here().authority.holds() {
         let why = "not a member of the cluster at the moment\n";
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], why).into_response();
