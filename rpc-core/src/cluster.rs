@@ -11,4 +11,5 @@ pub mod moves;
 pub mod operate;
 pub mod records;
 pub mod request;
+pub mod stuck;
 pub mod view;

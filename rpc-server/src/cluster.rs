@@ -10,6 +10,7 @@
 //! - `lead`: the controller, on one node
 
 mod beats;
+mod complaints;
 mod decide;
 mod holder;
 mod joined;

@@ -5,3 +5,4 @@ mod ledger;
 mod maps;
 mod moves;
 mod not_started;
+mod stuck;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use rpc_core::cluster::view::{ClusterView, LiveView, MoveView};
+use rpc_core::cluster::view::{ClusterView, LiveView, MoveView, StuckView};
 use rpc_core::error::bounded;
 use rpc_core::node::{NodeId, NodeInfo};
 use rpc_core::slot::{Slot, hash_tag};
@@ -72,6 +72,9 @@ struct Explanation<'a> {
     /// The moves of the group that take slots from the owner, if the slot is moving: it is in one of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     moves: Vec<&'a MoveView>,
+    /// Why the slot should be elsewhere and is not, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stuck: Option<&'a StuckView>,
     /// The node that was asked: the others may know better.
     asked: &'a NodeId,
     /// Its right to execute; absent in a fixed cluster, where it never ends.
@@ -107,6 +110,8 @@ impl<'a> Explanation<'a> {
         let held = map.at(slot);
         let owner = held.owner.map(|(node, epoch)| (&map.nodes[node], epoch));
         let moves = moves_of(view, group_name, held, owner.map(|(owner, _)| owner));
+        let stuck = view.live.iter().flat_map(|live| &live.stuck);
+        let stuck = stuck.rev().find(|stuck| stuck.group == group_name && stuck.slots.contains(&slot));
         let authority = view.live.as_ref().map(live::authority);
         let (key_text, key_hex) = json::text_or_hex(key);
         let (hashed_text, hashed_hex) = json::text_or_hex(hashed);
@@ -123,6 +128,7 @@ impl<'a> Explanation<'a> {
             state: held.state,
             state_why: why_state(held, &moves),
             moves,
+            stuck,
             asked: &view.node,
             authority,
             nodes: map.nodes.iter().map(|node| distance(node, owner.map(|(owner, _)| owner), view)).collect(),
@@ -146,6 +152,10 @@ impl<'a> Explanation<'a> {
             screen.field("epoch", &epoch.to_string())?;
         }
         screen.field("state", &bounded(format!("{}: {}", self.state.name(), self.state_why)))?;
+        if let Some(StuckView { to, why, tries, .. }) = self.stuck {
+            let told = format!("cannot be moved to {to}: {why} (tried {tries} times, and tried again)");
+            screen.field("move", &bounded(told))?;
+        }
         if let Some(authority) = self.authority {
             screen.field("asked", &bounded(format!("{}, whose authority is {authority}", self.asked)))?;
         }
@@ -302,6 +312,31 @@ mod tests {
         let failure = Explanation::new(b"foo", "urls", &view).map(|_| ()).expect_err("refused");
         assert_eq!(failure.exit(), Exit::Usage);
         assert!(matches!(failure, Failure::Usage(message) if message.contains("has: default")));
+    }
+
+    #[test]
+    fn a_slot_that_cannot_be_moved_says_why() {
+        let mut view = live_view();
+        let stuck = StuckView {
+            group: "default".to_owned(),
+            from: "n1".into(),
+            to: "n2".into(),
+            slots: vec![Slot::of_text(b"foo")],
+            why: "on n2: of version 9\u{1b}[2J".to_owned(),
+            tries: 3,
+            again_ms: 100,
+        };
+        view.live.as_mut().expect("live").stuck = vec![stuck];
+        for (key, is_stuck) in [("foo", true), ("bar", false)] {
+            let found = Explanation::new(key.as_bytes(), "default", &view).expect("explained");
+            let json = serde_json::to_value(&found).expect("encodes");
+            assert_eq!(json.get("stuck").is_some_and(|stuck| stuck["tries"] == 3), is_stuck, "{key}");
+        }
+        let mut out = Vec::new();
+        let found = Explanation::new(b"foo", "default", &view).expect("explained");
+        found.show(&mut Screen::new(&mut out, false, Paint::NONE)).expect("shown");
+        let told = String::from_utf8(out).expect("text");
+        assert!(told.contains("cannot be moved to n2: on n2: of version 9") && !told.contains('\u{1b}'), "{told}");
     }
 
     #[test]

@@ -172,7 +172,8 @@ mod tests {
             let len = u32::try_from(head.len()).expect("short").to_be_bytes();
             Answer::read([&len, head.as_bytes()].concat().into())
         };
-        let head = r#"{"number":1,"pieces":[],"pending":0,"is_sealed":true,"totals":[{"state":"s","slot":1,"entries":2}]}"#;
+        let head =
+            r#"{"number":1,"pieces":[],"pending":0,"is_sealed":true,"totals":[{"state":"s","slot":1,"entries":2}]}"#;
         assert!(with_head(head).is_ok());
         for (part, bad) in [
             (r#""pending":0"#, r#""pending":0,"more":1"#),

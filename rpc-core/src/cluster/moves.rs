@@ -21,7 +21,7 @@ mod transactions;
 
 pub use source::{Source, SourceAction, SourceEnd, SourceEvent, SourceState};
 pub use target::{Target, TargetAction, TargetEvent, TargetState, totals_hold};
-pub use transactions::{abort, activate, clean_up, commit, plan, settle_strays, settled_bucket};
+pub use transactions::{abort, abort_for, activate, clean_up, commit, plan, plan_again, settle_strays, settled_bucket};
 
 use std::time::Duration;
 
@@ -182,7 +182,7 @@ pub(super) mod fixtures {
     }
 
     pub(crate) fn record(phase: Phase) -> Move {
-        Move { slots: vec![slot(1), slot(2)], from: party("a", A), to: party("b", B), phase }
+        Move { phase, ..Move::new(&[slot(1), slot(2)], &party("a", A), &party("b", B)) }
     }
 
     pub(crate) fn holding(node: &str, incarnation: Incarnation, epoch: u64, state: Standing) -> Holding {

@@ -13,6 +13,7 @@ use super::records::{
     DRAINS, Fence, FenceReason, Incarnation, MAX_MOVE, NodeRecord, NodeState, Party, REBALANCES, Rebalance,
     RebalanceReason, Standing, WEIGHTS, bucket_of, fence_key, write,
 };
+use super::stuck::StuckSlots;
 use crate::coordinator::{Compare, Op, Txn};
 use crate::node::NodeId;
 use crate::slot::Slot;
@@ -58,7 +59,7 @@ pub struct Progress {
     pub moving: usize,
     /// Slots still at the source, not on their way.
     pub waiting: usize,
-    /// Slots that have gone elsewhere, or whose move can no more be planned: either side is gone.
+    /// Slots that have gone elsewhere, cannot be moved, or whose move can no more be planned: either side is gone.
     pub given_up: usize,
     /// The transactions that plan the next moves; none needs to be applied.
     pub txns: Vec<Txn>,
@@ -97,11 +98,14 @@ pub fn move_slots(mirror: &Mirror, group: &str, from: &str, to: &str, count: usi
     if mirror.fence(from.incarnation).is_some() {
         return refuse(format!("{} is fenced, and its slots are about to go to others", from.id));
     }
-    let (mut free, mut owned) = (Vec::new(), 0);
+    let stuck = StuckSlots::of(mirror, group);
+    let (mut free, mut owned, mut why) = (Vec::new(), 0, None);
     for (slot, holding) in mirror.holdings(group).filter(|(_, holding)| holding.incarnation == from.incarnation) {
         owned += 1;
-        if holding.state == Standing::Stable {
-            free.push(slot);
+        match stuck.get(slot, to.incarnation) {
+            Some(failed) => why = Some((slot, &failed.failure.why)),
+            None if holding.state == Standing::Stable => free.push(slot),
+            None => {}
         }
     }
     if count > owned {
@@ -109,6 +113,15 @@ pub fn move_slots(mirror: &Mirror, group: &str, from: &str, to: &str, count: usi
     }
     if count > free.len() {
         let busy = owned - free.len();
+        if let Some((slot, why)) = why {
+            return refuse(format!(
+                "{busy} of the {owned} slots of {} are moving, being loaded, or cannot be moved to {} at the moment, so that only \
+                 {} can move; slot {slot}, for one, cannot be moved: {why}",
+                from.id,
+                to.id,
+                free.len()
+            ));
+        }
         return refuse(format!(
             "{busy} of the {owned} slots of {} are moving or being loaded already, so that only {} can move",
             from.id,
@@ -129,10 +142,13 @@ pub fn proceed(mirror: &Mirror, order: &Order, moves_per_node: usize) -> Progres
         known == Some(party.incarnation) && mirror.fence(party.incarnation).is_none()
     };
     let can_go_on = is_there(&order.from) && is_there(&order.to);
+    let stuck = StuckSlots::of(mirror, &order.group);
     for slot in &order.slots {
         match mirror.holding(&order.group, *slot) {
             Some(holding) if holding.incarnation == order.to.incarnation => progress.done += 1,
             Some(holding) if holding.incarnation == order.from.incarnation && can_go_on => match holding.state {
+                // Tried once for an order: the rest of it goes on.
+                Standing::Stable if stuck.get(*slot, order.to.incarnation).is_some() => progress.given_up += 1,
                 Standing::Stable => waiting.entry(bucket_of(*slot)).or_default().push(*slot),
                 Standing::Moving { .. } | Standing::Recovering { .. } => progress.moving += 1,
             },
@@ -308,6 +324,8 @@ fn put<T: serde::Serialize>(key: String, record: &T) -> Op {
 #[cfg(test)]
 mod tests {
     use super::super::controller::fixtures::World;
+    use super::super::moves::{Observation, abort_for};
+    use super::super::records::Failure;
     use super::*;
 
     fn refused<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
@@ -349,6 +367,27 @@ mod tests {
         world.lose(0);
         let order = Order { slots: vec![Slot::new(0).expect("a slot")], ..order };
         assert_eq!(proceed(&world.mirror, &order, 2), Progress { given_up: 1, ..Progress::default() });
+    }
+
+    #[test]
+    fn an_order_goes_on_without_a_slot_that_cannot_be_moved() {
+        let mut world = World::of(2);
+        let order = move_slots(&world.mirror, "g", "a", "b", 64).expect("it can be done");
+        let txns = proceed(&world.mirror, &order, 2).txns;
+        assert!(world.transact(&txns[0]));
+        let (_, id, _) = world.mirror.moves().next().expect("planned");
+        let name = MoveName { group: "g".into(), id: id.to_owned(), bucket: 31 };
+        let failure = Failure::new(Some(order.slots[7]), "of version 9");
+        let aborted = abort_for(&name, &Observation::mirrored(&name, &world.mirror), Some(&failure));
+        assert!(world.transact(&aborted.expect("an abort")));
+        let progress = proceed(&world.mirror, &order, 2);
+        assert_eq!((progress.waiting, progress.given_up), (63, 1));
+        let all = refused(move_slots(&world.mirror, "g", "a", "b", 8192));
+        assert!(all.ends_with("cannot be moved: of version 9"), "{all}");
+        assert!(world.transact(&progress.txns[0]));
+        while world.carry_out() {}
+        let over = Progress { done: 63, given_up: 1, ..Progress::default() };
+        assert_eq!(proceed(&world.mirror, &order, 2), over);
     }
 
     #[test]

@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::coordinator::META;
 use crate::coordinator::bounds::MAX_VALUE;
+use crate::error::bounded;
+use crate::error::text::MAX_ERROR_TEXT;
 use crate::limits::EPOCHS;
 use crate::node::NodeId;
 use crate::slot::Slot;
@@ -290,6 +292,33 @@ pub struct Move {
     pub to: Party,
     /// How far it is.
     pub phase: Phase,
+    /// Of an aborted one: why it cannot be tried again at once. Older builds do not write it, and pass it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// How many moves of these slots have failed before it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
+}
+
+/// Why a move failed: its slots, or one of them, could not be copied.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Failure {
+    /// The slot that could not be, if it was one of them: the others of the move can go without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Slot>,
+    /// A sentence, of at most [`MAX_ERROR_TEXT`](crate::error::text::MAX_ERROR_TEXT) bytes.
+    pub why: String,
+}
+
+impl Failure {
+    /// A failure of one slot, or of all.
+    pub fn new(slot: Option<Slot>, why: impl Into<String>) -> Self {
+        Self { slot, why: bounded(why.into()) }
+    }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One side of a move.
@@ -466,6 +495,12 @@ impl Bucket {
 }
 
 impl Move {
+    /// A move that is about to begin.
+    pub fn new(slots: &[Slot], from: &Party, to: &Party) -> Self {
+        let (from, to) = (from.clone(), to.clone());
+        Self { slots: slots.to_vec(), from, to, phase: Phase::Copy, failure: None, tries: 0 }
+    }
+
     /// The bucket of its slots.
     pub fn bucket(&self) -> u16 {
         self.slots.first().map_or(0, |slot| bucket_of(*slot))
@@ -488,6 +523,11 @@ impl Move {
         }
         if self.from.incarnation == self.to.incarnation {
             return bad("leads to where it comes from");
+        }
+        if let Some(Failure { slot, why }) = &self.failure
+            && (why.len() > MAX_ERROR_TEXT || slot.is_some_and(|slot| !self.slots.contains(&slot)))
+        {
+            return bad("failed for too long a reason, or for a slot that is not its own");
         }
         Ok(())
     }

@@ -79,7 +79,7 @@ pub struct LiveView {
     /// The node that plans, if one is elected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader: Option<NodeId>,
-    /// The answering node's right to execute: `held`, `lapsed`, `not_yet`, `fenced`, `stopped`.
+    /// The answering node's right to execute: `held`, `lapsed`, `not_started`, `not_yet`, `fenced`, `stopped`, `left`.
     pub authority: String,
     /// How long it still lasts, in milliseconds; 0 unless it is held.
     pub authority_ms: u64,
@@ -90,6 +90,9 @@ pub struct LiveView {
     pub nodes: Vec<LiveNode>,
     /// Moves that are not cleaned up yet.
     pub moves: Vec<MoveView>,
+    /// Slots that should move and cannot; they are tried again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stuck: Vec<StuckView>,
     /// Runs of slots that are moving or recovering.
     pub unsettled: Vec<UnsettledView>,
     /// State that was lost because its owner died, newest last, of which the answering node took over the slots.
@@ -133,6 +136,25 @@ pub struct MoveView {
     pub slots: u32,
     /// `copy`, `committed`, `active` or `aborted`.
     pub phase: String,
+}
+
+/// Slots that cannot be moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StuckView {
+    /// The group.
+    pub group: String,
+    /// Whose they are, and stay for now.
+    pub from: NodeId,
+    /// Whose they should be.
+    pub to: NodeId,
+    /// The slots.
+    pub slots: Vec<Slot>,
+    /// Why they cannot be moved, as a sentence.
+    pub why: String,
+    /// How many moves have failed, one after the other.
+    pub tries: u32,
+    /// When they are tried again, in milliseconds; 0 if that is due.
+    pub again_ms: u64,
 }
 
 /// A run of slots that is not stable.

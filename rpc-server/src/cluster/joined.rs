@@ -14,6 +14,7 @@ use rpc_core::route::group::Group;
 use rpc_core::transport::peers::Transport;
 use tokio::sync::{Notify, watch};
 
+use super::complaints::Complaints;
 use super::holder::Holder;
 use super::picture::{self, Gallery};
 use super::planted::Planted;
@@ -38,6 +39,8 @@ pub(super) struct Joined {
     pub(super) routes: Mutex<Routes>,
     pub(super) look: Notify,
     pub(super) state: RwLock<NodeState>,
+    /// What the log has heard of slots that cannot be moved.
+    pub(super) complaints: Complaints,
     pub(super) planted: Option<Planted>,
 }
 

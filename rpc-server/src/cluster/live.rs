@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::beats::{self, Over};
+use super::complaints::Complaints;
 use super::holder::Holder;
 use super::joined::Joined;
 use super::lead::Lead;
@@ -234,6 +235,7 @@ impl Live {
             routes: Mutex::default(),
             look: Notify::new(),
             state,
+            complaints: Complaints::default(),
             planted: self.settings.planted,
         });
         let mut tasks = JoinSet::new();

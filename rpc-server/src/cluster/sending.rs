@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rpc_core::cluster::hand_over::{Answer, Head, MAX_PIECES, PieceHead, Total};
+use rpc_core::cluster::records::Failure;
 use rpc_core::slot::Slot;
 use rpc_core::state::{SlotState, StateError};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -44,14 +45,22 @@ pub(super) struct OutOfTurn {
 
 impl Sending {
     /// Begins to copy `slots` of `states`.
-    pub(super) fn begin(states: Vec<Named>, slots: Vec<Slot>) -> Result<Self, StateError> {
+    ///
+    /// # Errors
+    /// Which slot cannot be copied, and why.
+    pub(super) fn begin(states: Vec<Named>, slots: Vec<Slot>) -> Result<Self, Failure> {
         let sending = Self { states, slots, next: 0, last: None };
-        sending.places().try_for_each(|(_, state, slot)| state.begin_copy(slot))?;
+        sending
+            .places()
+            .try_for_each(|(_, state, slot)| state.begin_copy(slot).map_err(|error| failed(slot, &error)))?;
         Ok(sending)
     }
 
     /// The answer of this number: the last one again, or the next.
-    pub(super) fn answer(&mut self, number: u64, is_sealed: bool) -> Result<Result<Answer, OutOfTurn>, StateError> {
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin).
+    pub(super) fn answer(&mut self, number: u64, is_sealed: bool) -> Result<Result<Answer, OutOfTurn>, Failure> {
         let last = self.last.as_ref().map_or(0, |answer| answer.head.number);
         if number == last
             && let Some(answer) = &self.last
@@ -66,14 +75,14 @@ impl Sending {
         Ok(Ok(answer))
     }
 
-    fn pull(&mut self, number: u64, is_sealed: bool) -> Result<Answer, StateError> {
+    fn pull(&mut self, number: u64, is_sealed: bool) -> Result<Answer, Failure> {
         let count = self.states.len() * self.slots.len();
         let mut pieces: Vec<(PieceHead, Bytes)> = Vec::new();
         let (mut size, mut quiet, mut pending) = (0, 0, 0);
         // Once around all places without a piece, or an answer's worth of them.
         while quiet < count && size < MAX_PIECES {
             let (name, state, slot) = self.place(self.next);
-            let pulled = state.pull(slot, MAX_PIECE)?;
+            let pulled = state.pull(slot, MAX_PIECE).map_err(|error| failed(slot, &error))?;
             if pulled.piece.is_empty() {
                 quiet += 1;
                 self.next = (self.next + 1) % count;
@@ -93,9 +102,10 @@ impl Sending {
         Ok(Answer { head: Head { number, pieces: heads, pending, is_sealed, totals }, pieces })
     }
 
-    fn totals(&self) -> Result<Vec<Total>, StateError> {
+    fn totals(&self) -> Result<Vec<Total>, Failure> {
         let total = |(name, state, slot): (&String, &Arc<dyn SlotState>, Slot)| {
-            Ok(Total { state: name.clone(), slot, entries: state.entries(slot)? })
+            let entries = state.entries(slot).map_err(|error| failed(slot, &error))?;
+            Ok(Total { state: name.clone(), slot, entries })
         };
         self.places().map(total).collect()
     }
@@ -108,6 +118,10 @@ impl Sending {
     fn places(&self) -> impl Iterator<Item = (&String, &Arc<dyn SlotState>, Slot)> {
         (0..self.states.len() * self.slots.len()).map(|index| self.place(index))
     }
+}
+
+fn failed(slot: Slot, error: &StateError) -> Failure {
+    Failure::new(Some(slot), format!("at its source: {error}"))
 }
 
 impl Drop for Sending {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use rpc_core::cluster::hand_over::{Answer, Ask, Question};
 use rpc_core::cluster::mirror::Mirror as Picture;
-use rpc_core::cluster::moves::{self, Observation, Source, SourceAction, SourceEvent, SourceState};
+use rpc_core::cluster::moves::{self, MoveName, Observation, Source, SourceAction, SourceEvent, SourceState};
+use rpc_core::cluster::records::Failure;
 use rpc_core::slot::Slot;
-use rpc_core::state::StateError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
@@ -33,6 +33,8 @@ pub(super) struct Giving {
     holder: Arc<Holder>,
     source: Source,
     sending: Option<Sending>,
+    /// Why the move cannot go on, if it is to be told to all.
+    failure: Option<Failure>,
     questions: mpsc::Receiver<Asked>,
     // The target waits for the seal: answered once no call runs in the slots.
     waiting: Option<(u64, oneshot::Sender<Result<Answer, String>>)>,
@@ -49,6 +51,7 @@ impl Giving {
             holder: holder.clone(),
             source,
             sending: None,
+            failure: None,
             questions,
             waiting: None,
             drained: None,
@@ -61,13 +64,16 @@ impl Giving {
     pub(super) async fn run(mut self) {
         while self.source.state() != SourceState::Ended {
             let actions = self.next().await;
-            self.act_all(actions).await;
+            self.carry_out(actions).await;
             let actions = self.answer_waiting();
-            self.act_all(actions).await;
+            self.carry_out(actions).await;
         }
+        self.holder.given(self.source.slots());
+        // A move back to this node may be waiting for that.
+        self.joined.look_again();
     }
 
-    async fn act_all(&mut self, actions: Vec<SourceAction>) {
+    async fn carry_out(&mut self, actions: Vec<SourceAction>) {
         for action in actions {
             let further = self.act(action).await;
             // What an abort read may end the move; nothing asks for more than that.
@@ -75,9 +81,6 @@ impl Giving {
                 let _nothing = self.act(action).await;
             }
         }
-        self.holder.given(self.source.slots());
-        // A move back to this node may be waiting for that.
-        self.joined.look_again();
     }
 
     /// Waits for something to happen, and steps.
@@ -151,22 +154,24 @@ impl Giving {
         Vec::new()
     }
 
+    /// Answers; what follows if that cannot be done is that the move is given up.
     fn answer(&mut self, number: u64, reply: oneshot::Sender<Result<Answer, String>>) -> Vec<SourceAction> {
         let holder = self.holder.clone();
-        let answer = where_waiting_is_allowed(holder.states(), || self.pull(number));
-        let (answer, then) = match answer {
-            Ok(answer) => (answer.map_err(|error| error.to_string()), Vec::new()),
+        let answer = match where_waiting_is_allowed(holder.states(), || self.pull(number)) {
+            Ok(answer) => answer.map_err(|out_of_turn| out_of_turn.to_string()),
             // What a state cannot give now it cannot give at the next question either, and callers may be waiting.
-            Err(error) => (Err(error.to_string()), self.step(SourceEvent::Failed)),
+            Err(failure) => {
+                self.joined.complaints.tell(self.source.name(), &failure);
+                let _gone = reply.send(Err(failure.why.clone()));
+                self.failure = Some(failure);
+                return self.step(SourceEvent::Failed);
+            }
         };
-        if let Err(error) = &answer {
-            tracing::error!(mig = %self.source.name().id, %error, "a move cannot be answered");
-        }
         let _gone = reply.send(answer);
-        then
+        Vec::new()
     }
 
-    fn pull(&mut self, number: u64) -> Result<Result<Answer, OutOfTurn>, StateError> {
+    fn pull(&mut self, number: u64) -> Result<Result<Answer, OutOfTurn>, Failure> {
         let sending = match &mut self.sending {
             Some(sending) => sending,
             None => {
@@ -195,7 +200,8 @@ impl Giving {
                 let (coordinator, clock) = (self.joined.coordinator(), self.joined.clock());
                 let name = self.source.name().clone();
                 let seen = Observation::mirrored(&name, &self.pictures.borrow());
-                match decide(coordinator, clock, &name, &seen, moves::abort).await {
+                let abort = |name: &MoveName, seen: &Observation| moves::abort_for(name, seen, self.failure.as_ref());
+                match decide(coordinator, clock, &name, &seen, abort).await {
                     Ok(seen) => self.step(SourceEvent::Read(&seen)),
                     // It is asked for again at the next tick.
                     Err(_) => Vec::new(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rpc_core::cluster::hand_over::{Answer, Ask, FORMAT, Question};
 use rpc_core::cluster::mirror::Mirror as Picture;
 use rpc_core::cluster::moves::{self, MoveName, Observation, Target, TargetAction, TargetEvent};
-use rpc_core::cluster::records::Incarnation;
+use rpc_core::cluster::records::{Failure, Incarnation};
 use rpc_core::state::StateError;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -30,6 +30,8 @@ pub(super) struct Receiving {
     target: Target,
     /// What was read last by a transaction of this node's own; the picture may be older, or newer.
     read: Option<Observation>,
+    /// Why the move cannot go on, if it is to be told to all.
+    failure: Option<Failure>,
     pictures: watch::Receiver<Arc<Picture>>,
 }
 
@@ -48,7 +50,10 @@ impl Receiving {
         if !holder.stage(&slots) {
             return None;
         }
-        Some((Self { joined: joined.clone(), holder: holder.clone(), target, read: None, pictures }, first))
+        Some((
+            Self { joined: joined.clone(), holder: holder.clone(), target, read: None, failure: None, pictures },
+            first,
+        ))
     }
 
     /// Goes on until the move is over for this node.
@@ -80,7 +85,10 @@ impl Receiving {
             TargetAction::Ask(ask) => self.ask(ask).await,
             TargetAction::Commit => self.decide(moves::commit).await,
             TargetAction::Activate => self.decide(moves::activate).await,
-            TargetAction::Abort => self.decide(moves::abort).await,
+            TargetAction::Abort => {
+                let failure = self.failure.clone();
+                self.decide(|name, seen| moves::abort_for(name, seen, failure.as_ref())).await
+            }
             TargetAction::Open(slots) => {
                 self.holder.open_staged(&slots, &self.joined.me);
                 Vec::new()
@@ -109,12 +117,12 @@ impl Receiving {
             Some(address) => self.joined.transport().ask(address, &question).await.map_err(|error| error.to_string()),
             None => Err("the source is not registered".to_owned()),
         };
-        let now = self.now();
+        let (now, holder) = (self.now(), self.holder.clone());
         match answer {
-            Ok(answer) => match where_waiting_is_allowed(self.holder.states(), || self.take(&answer, number)) {
+            Ok(answer) => match where_waiting_is_allowed(holder.states(), || self.take(&answer, number)) {
                 Ok(totals) => self.target.step(TargetEvent::Answered { head: &answer.head, totals }, now),
-                Err(error) => {
-                    tracing::error!(mig = %question.mig, %error, "a move is given up");
+                Err(failure) => {
+                    self.fail(failure);
                     self.target.step(TargetEvent::Failed, now)
                 }
             },
@@ -128,7 +136,10 @@ impl Receiving {
     }
 
     /// Stages what an answer brought, and says whether its totals hold, if it has any.
-    fn take(&self, answer: &Answer, number: u64) -> Result<Option<bool>, String> {
+    ///
+    /// # Errors
+    /// Why the move cannot go on.
+    fn take(&mut self, answer: &Answer, number: u64) -> Result<Option<bool>, Failure> {
         if answer.head.number != number {
             // The machine knows what to make of it; what it brings was staged before, or must not be.
             return Ok(None);
@@ -136,27 +147,36 @@ impl Receiving {
         for (head, piece) in answer.head.pieces.iter().zip(&answer.pieces) {
             let state = self.holder.states().iter().find(|(name, _)| *name == head.state);
             let Some((_, state)) = state else {
-                return Err(format!("the source copies the state {:?}, which this node does not have", head.state));
+                let why = format!("it copies the state {:?}, which {} does not have", head.state, self.joined.me);
+                return Err(Failure::new(None, why));
             };
             if !self.target.slots().iter().any(|(slot, _)| *slot == head.slot) {
-                return Err(format!("the source sent slot {}, which is not of this move", head.slot));
+                return Err(Failure::new(None, format!("its source sent slot {}, which is not of it", head.slot)));
             }
-            state.stage(head.slot, piece).map_err(|error: StateError| error.to_string())?;
+            let failed = |error: StateError| Failure::new(Some(head.slot), format!("on {}: {error}", self.joined.me));
+            state.stage(head.slot, piece).map_err(failed)?;
         }
         let Some(totals) = &answer.head.totals else { return Ok(None) };
         let mut staged = HashMap::new();
         for (name, state) in self.holder.states() {
             for (slot, _) in self.target.slots() {
-                staged.insert((name.as_str(), *slot), state.staged(*slot).map_err(|error| error.to_string())?);
+                let failed = |error: StateError| Failure::new(Some(*slot), format!("on {}: {error}", self.joined.me));
+                staged.insert((name.as_str(), *slot), state.staged(*slot).map_err(failed)?);
             }
         }
         let names: Vec<&str> = self.holder.states().iter().map(|(name, _)| name.as_str()).collect();
         let staged = |name: &str, slot| staged.get(&(name, slot)).copied().unwrap_or_default();
         let held = moves::totals_hold(totals, &names, self.target.slots(), staged);
-        if let Err(why) = &held {
-            tracing::error!(mig = %self.target.name().id, %why, "a copy is not what its source has");
+        let is_whole = held.is_ok();
+        if let Err(why) = held {
+            self.fail(Failure::new(None, format!("a copy is not what its source has: {why}")));
         }
-        Ok(Some(held.is_ok()))
+        Ok(Some(is_whole))
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.joined.complaints.tell(self.target.name(), &failure);
+        self.failure = Some(failure);
     }
 
     async fn decide(

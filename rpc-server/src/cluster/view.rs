@@ -1,8 +1,11 @@
 //! What a node tells of what is in motion.
 
+use std::time::Duration;
+
 use rpc_core::cluster::mirror::Mirror as Picture;
 use rpc_core::cluster::records::{NodeState, Phase, Standing};
-use rpc_core::cluster::view::{LiveNode, LiveView, MoveView, UnsettledView};
+use rpc_core::cluster::stuck::Stuck;
+use rpc_core::cluster::view::{LiveNode, LiveView, MoveView, StuckView, UnsettledView};
 
 use super::live::{Live, Status};
 
@@ -19,6 +22,7 @@ impl Live {
             Status::Stopped(_) => "stopped",
             Status::Fenced => "fenced",
             Status::Left => "left",
+            Status::Joining if self.check_started().is_err() => "not_started",
             Status::Joining => "not_yet",
             Status::Member if left.is_zero() => "lapsed",
             Status::Member => "held",
@@ -35,6 +39,7 @@ impl Live {
         view.leader = picture.leader().map(|seen| seen.record.node.clone());
         view.nodes = nodes(&picture);
         view.moves = moves(&picture);
+        view.stuck = stuck(&picture, current.joined.clock().now());
         view.unsettled = picture.groups().flat_map(|group| unsettled(group, &picture)).collect();
         view.losses = current.joined.holders.iter().flat_map(|holder| holder.losses()).collect();
         view.parked = current.joined.holders.iter().map(|holder| holder.group().parked() as u64).sum();
@@ -81,7 +86,23 @@ fn moves(picture: &Picture) -> Vec<MoveView> {
             phase: phase.to_owned(),
         }
     };
-    picture.moves().map(one).collect()
+    // One that failed and stays for that is told of as what cannot be moved.
+    picture.moves().filter(|(_, id, seen)| Stuck::of(id, seen).is_none()).map(one).collect()
+}
+
+fn stuck(picture: &Picture, now: Duration) -> Vec<StuckView> {
+    let failed = picture.moves().filter_map(|(group, id, seen)| Some((group, Stuck::of(id, seen)?)));
+    let stands = failed.filter(|(group, stuck)| stuck.stands(picture, group));
+    let told = stands.map(|(group, stuck)| StuckView {
+        group: group.to_owned(),
+        from: stuck.seen.record.from.node.clone(),
+        to: stuck.seen.record.to.node.clone(),
+        slots: stuck.slots().to_vec(),
+        why: stuck.failure.why.clone(),
+        tries: stuck.seen.record.tries.saturating_add(1),
+        again_ms: u64::try_from(stuck.due().saturating_sub(now).as_millis()).unwrap_or(u64::MAX),
+    });
+    told.collect()
 }
 
 fn unsettled(group: &str, picture: &Picture) -> Vec<UnsettledView> {

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::mirror::Mirror;
-use super::super::moves::{MoveName, plan as plan_move};
+use super::super::moves::{MoveName, plan as plan_move, plan_again};
 use super::super::records::{
     Incarnation, LEADER, MAX_MOVE, Phase, REBALANCES, Rebalance, RebalanceReason, Standing, bucket_of, write,
 };
+use super::super::stuck::{Stuck, StuckSlots};
 use super::assignment::Group;
 use super::{Held, Intent, Pace, Plan, Sight};
 use crate::coordinator::{Compare, Op, Txn};
@@ -102,24 +103,41 @@ fn done(sight: &Sight<'_>, group: &Group, revision: u64, plan: &mut Plan) {
     plan.act(Intent::Balanced { group: group.name.clone() }, txn);
 }
 
+/// Slots of one bucket that go the same way.
+#[derive(Default)]
+struct Piece<'a> {
+    slots: Vec<Slot>,
+    /// The move that has failed for them before.
+    failed: Option<Stuck<'a>>,
+}
+
 fn moves(pace: &Pace, sight: &Sight<'_>, group: &Group, wanted: &[u16], is_due: impl Fn(u16) -> bool, plan: &mut Plan) {
-    let mut pieces: BTreeMap<(u16, u16, u16), Vec<Slot>> = BTreeMap::new();
+    let mut pieces: BTreeMap<_, Piece<'_>> = BTreeMap::new();
+    let stuck = StuckSlots::of(sight.mirror, &group.name);
     for slot in Slot::all() {
         let (Some(from), to) = (group.current[slot.index()], wanted[slot.index()]) else { continue };
         let is_stable = || sight.mirror.holding(&group.name, slot).is_some_and(|h| h.state == Standing::Stable);
         if from != to && is_due(from) && is_stable() {
-            pieces.entry((bucket_of(slot), from, to)).or_default().push(slot);
+            let failed = group.member(to).and_then(|to| stuck.get(slot, to.incarnation));
+            let piece = pieces.entry((bucket_of(slot), from, to, failed.map(|failed| failed.id))).or_default();
+            piece.slots.push(slot);
+            piece.failed = failed;
         }
     }
     let mut busy = parts_taken(sight.mirror);
     let mut written = BTreeSet::new();
-    for ((number, from, to), slots) in pieces {
+    for ((number, from, to, _), Piece { slots, failed }) in pieces {
         let (Some(from), Some(to), Some(bucket)) =
             (group.member(from), group.member(to), sight.mirror.bucket(&group.name, number))
         else {
             continue;
         };
         let is_free = |incarnation| busy.get(&incarnation).is_none_or(|count| *count < pace.moves_per_node);
+        let due = failed.map_or_else(|| stuck.rest_due(number, to.incarnation), |failed| failed.due());
+        if sight.now < due {
+            plan.wake(due);
+            continue;
+        }
         // A second plan for the bucket would find it changed by the first.
         if !is_free(from.incarnation) || !is_free(to.incarnation) || !written.insert(number) {
             continue;
@@ -127,7 +145,11 @@ fn moves(pace: &Pace, sight: &Sight<'_>, group: &Group, wanted: &[u16], is_due: 
         let name = MoveName { group: group.name.clone(), id: move_id(sight.mirror.revision(), number), bucket: number };
         let slots = slots[..slots.len().min(MAX_MOVE)].to_vec();
         let (from, to) = (from.party(), to.party());
-        if let Some(txn) = plan_move(Some(sight.term), &name, bucket, &slots, &from, &to) {
+        let txn = match failed {
+            Some(failed) => plan_again(sight.term, &name, bucket, &slots, (failed.id, failed.seen)),
+            None => plan_move(Some(sight.term), &name, bucket, &slots, &from, &to),
+        };
+        if let Some(txn) = txn {
             *busy.entry(from.incarnation).or_default() += 1;
             *busy.entry(to.incarnation).or_default() += 1;
             plan.act(Intent::Move { name, slots, from, to }, txn);

@@ -166,7 +166,7 @@ impl World {
         panic!("the controller never comes to rest");
     }
 
-    fn serve(&mut self) -> bool {
+    pub(crate) fn serve(&mut self) -> bool {
         let mut is_any = false;
         let is_new = |(_, seen): &(u16, &Seen<Bucket>)| {
             seen.record.runs.iter().any(|run| matches!(run.holding.state, Standing::Recovering { .. }))
@@ -188,7 +188,7 @@ impl World {
         is_any
     }
 
-    fn carry_out(&mut self) -> bool {
+    pub(crate) fn carry_out(&mut self) -> bool {
         let mut is_any = false;
         let name = |(group, id, seen): (&str, &str, &Seen<Move>)| MoveName {
             group: group.into(),

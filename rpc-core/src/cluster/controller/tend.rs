@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::mirror::Seen;
 use super::super::moves::{MoveName, Observation, abort, clean_up, settle_strays};
 use super::super::records::{LEADER, Move, Phase, Standing};
+use super::super::stuck::Stuck;
 use super::assignment::is_alive;
 use super::{Intent, Pace, Plan, Sight};
 use crate::coordinator::{Compare, Op, Txn};
@@ -18,6 +19,9 @@ pub(super) fn plan(pace: &Pace, sight: &Sight<'_>, plan: &mut Plan) {
             Phase::Committed => tend_committed(sight, &name, seen, plan),
             Phase::Active | Phase::Aborted => {
                 let due = seen.at + pace.linger;
+                // One that failed stands for the slots that it could not move.
+                let stuck = Stuck::of(id, seen).filter(|stuck| stuck.stands(sight.mirror, group));
+                let due = stuck.map_or(due, |stuck| due.max(stuck.over()));
                 if sight.now < due {
                     plan.wake(due);
                 } else if let Some(txn) = clean_up(sight.term, group, id, seen) {

@@ -1,9 +1,10 @@
 //! What the controller does, and what it must not do.
 
 use super::super::records::{
-    BUCKETS, Beat, DRAINS, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing, WEIGHTS, beat_key, bucket_key,
-    move_key,
+    BUCKETS, Beat, DRAINS, Failure, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing, WEIGHTS, beat_key,
+    bucket_key, move_key,
 };
+use super::super::stuck::StuckSlots;
 use super::fixtures::World;
 use super::*;
 use crate::coordinator::{Changes, Entry, Event};
@@ -79,6 +80,75 @@ fn a_node_takes_part_in_few_moves_at_a_time() {
     let moves: Vec<_> = plan.actions.iter().filter(|action| matches!(action.intent, Intent::Move { .. })).collect();
     assert_eq!(moves.len(), Pace::default().moves_per_node, "all lead to the new node");
     assert_eq!(world.turn().actions, vec![], "and no more while those are under way");
+}
+
+/// Lets the targets carry out the moves that are planned, but fail for these slots; gives how many moves failed.
+fn fail_for(world: &mut World, unreadable: &[u16]) -> usize {
+    let mut failed = 0;
+    let all: Vec<_> = world.mirror.moves().map(|(_, id, seen)| (id.to_owned(), seen.record.clone())).collect();
+    for (id, record) in all.into_iter().filter(|(_, record)| record.phase == Phase::Copy) {
+        let name = MoveName { group: "g".into(), id, bucket: record.bucket() };
+        let bad = record.slots.iter().find(|slot| unreadable.contains(&slot.get()));
+        let Some(&bad) = bad else { continue };
+        let failure = Failure::new(Some(bad), "of version 9");
+        let txn = moves::abort_for(&name, &moves::Observation::mirrored(&name, &world.mirror), Some(&failure));
+        assert!(world.transact(&txn.expect("it copies")));
+        failed += 1;
+    }
+    failed
+}
+
+/// Turns for so long, and gives how many moves failed.
+fn turn_for(world: &mut World, time: Duration, unreadable: &[u16]) -> usize {
+    let (mut failed, until) = (0, world.now + time);
+    while world.now < until {
+        world.turn();
+        failed += fail_for(world, unreadable);
+        world.serve();
+        world.carry_out();
+        world.pass(Duration::from_millis(500));
+    }
+    failed
+}
+
+#[test]
+fn a_slot_that_cannot_be_moved_holds_up_no_other_and_is_tried_less_and_less_often() {
+    let mut world = World::of(2);
+    world.put(&format!("{DRAINS}b"), &());
+    let failed = turn_for(&mut world, seconds(120), &[16_000]);
+    assert_eq!(world.counts().into_values().collect::<Vec<_>>(), [16_383, 1], "all others have gone");
+    assert!((5..=14).contains(&failed), "{failed} times in two minutes");
+    let failed = turn_for(&mut world, seconds(600), &[16_000]);
+    assert!((9..=21).contains(&failed), "{failed} times in ten minutes, at most once in half a minute");
+    let stuck = StuckSlots::of(&world.mirror, "g");
+    let known = stuck.get(Slot::new(16_000).expect("a slot"), Incarnation(1)).expect("known");
+    assert_eq!((known.failure.why.as_str(), known.seen.record.tries >= 13), ("of version 9", true));
+    assert_eq!(turn_for(&mut world, seconds(61), &[]), 0, "its reader was replaced");
+    assert_eq!(world.counts().into_values().collect::<Vec<_>>(), [16_384]);
+    world.settle();
+    assert!(world.mirror.moves().next().is_none(), "nothing is left of it");
+}
+
+#[test]
+fn a_bucket_of_which_nothing_can_be_moved_is_tried_less_and_less_often() {
+    let mut world = World::of(2);
+    world.put(&format!("{DRAINS}b"), &());
+    let bucket: Vec<u16> = (16_128..16_384).collect();
+    let failed = turn_for(&mut world, seconds(60), &bucket);
+    assert_eq!(world.counts()["b"], 256);
+    assert!(failed < 40, "{failed}");
+}
+
+#[test]
+fn a_move_that_failed_stands_for_its_slots_only_where_they_are() {
+    let mut world = World::of(2);
+    world.put(&format!("{DRAINS}b"), &());
+    turn_for(&mut world, seconds(30), &[16_000]);
+    world.fence(1, FenceReason::Operator);
+    world.lose(1);
+    world.pass(seconds(30));
+    world.settle();
+    assert!(world.mirror.moves().next().is_none(), "its source is gone, and so is what was to be said");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::super::mirror::Seen;
 use super::super::records::{
-    Bucket, Holding, LEADER, Move, Party, Phase, Standing, bucket_key, fence_key, move_key, write,
+    Bucket, Failure, Holding, LEADER, Move, Party, Phase, Standing, bucket_key, fence_key, move_key, write,
 };
 use super::{MoveName, Observation};
 use crate::coordinator::{Compare, Op, Revision, Txn};
@@ -24,7 +24,30 @@ pub fn plan(
     from: &Party,
     to: &Party,
 ) -> Option<Txn> {
-    let record = Move { slots: slots.to_vec(), from: from.clone(), to: to.clone(), phase: Phase::Copy };
+    begin(term, name, bucket, &Move::new(slots, from, to))
+}
+
+/// Plans the move of slots again for which another one has failed. The record of that one goes, and the new one knows of it.
+///
+/// `None` as for [`plan`].
+pub fn plan_again(
+    term: Revision,
+    name: &MoveName,
+    bucket: &Seen<Bucket>,
+    slots: &[Slot],
+    (failed, seen): (&str, &Seen<Move>),
+) -> Option<Txn> {
+    let planned = Move::new(slots, &seen.record.from, &seen.record.to);
+    let record = Move { tries: seen.record.tries.saturating_add(1), ..planned };
+    let mut txn = begin(Some(term), name, bucket, &record)?;
+    let key = move_key(&name.group, failed);
+    txn.compares.push(Compare::Unchanged(key.clone(), seen.revision));
+    txn.ops.push(Op::Delete(key));
+    Some(txn)
+}
+
+fn begin(term: Option<Revision>, name: &MoveName, bucket: &Seen<Bucket>, record: &Move) -> Option<Txn> {
+    let (slots, from, to) = (record.slots.as_slice(), &record.from, &record.to);
     if record.check().is_err() || record.bucket() != name.bucket {
         return None;
     }
@@ -47,7 +70,7 @@ pub fn plan(
         Compare::Absent(fence_key(to.incarnation)),
     ];
     compares.extend(term.map(|term| Compare::Unchanged(LEADER.to_owned(), term)));
-    Some(txn(name, compares, vec![put(name.bucket_key(), &next), put(name.key(), &record)]))
+    Some(txn(name, compares, vec![put(name.bucket_key(), &next), put(name.key(), record)]))
 }
 
 /// Commits a move: the only moment at which slots change their owner. Only the target does this, after its copy was verified.
@@ -70,8 +93,13 @@ pub fn commit(name: &MoveName, seen: &Observation) -> Option<Txn> {
 
 /// Aborts a move that is not committed: the slots are Stable again where they were. Anybody may.
 pub fn abort(name: &MoveName, seen: &Observation) -> Option<Txn> {
+    abort_for(name, seen, None)
+}
+
+/// As [`abort`], by a side that knows why its slots are not to be tried again at once.
+pub fn abort_for(name: &MoveName, seen: &Observation, failure: Option<&Failure>) -> Option<Txn> {
     let planned = seen.planned.as_ref().filter(|planned| planned.record.phase == Phase::Copy)?;
-    let record = Move { phase: Phase::Aborted, ..planned.record.clone() };
+    let record = Move { phase: Phase::Aborted, failure: failure.cloned(), ..planned.record.clone() };
     let mut ops = vec![put(name.key(), &record)];
     if let Some(bucket) = &seen.bucket {
         let next = settled_bucket(&bucket.record, &name.id, &planned.record.slots);
@@ -213,6 +241,22 @@ mod tests {
         let other = holding("a", A, 3, Standing::Moving { mig: "2".into() });
         let txn = abort(&name(), &observed(5, Some(Phase::Copy), &other)).expect("an abort");
         assert_eq!(txn.ops.len(), 1, "another's slots are left alone");
+    }
+
+    #[test]
+    fn a_failed_move_is_planned_again_in_the_place_of_its_record_and_counted() {
+        let failure = Failure::new(Some(slot(1)), "of version 9");
+        let txn = abort_for(&name(), &observed(5, Some(Phase::Copy), &moving()), Some(&failure)).expect("an abort");
+        let aborted: Move = written(&txn, &name().key());
+        assert_eq!((aborted.phase, &aborted.failure, aborted.tries), (Phase::Aborted, &Some(failure), 0));
+        let failed = Seen { record: Move { tries: 3, ..aborted }, revision: 6, at: std::time::Duration::ZERO };
+        let stable = observed(6, None, &holding("a", A, 3, Standing::Stable)).bucket.expect("there");
+        let next = MoveName { id: "2".into(), ..name() };
+        let txn = plan_again(9, &next, &stable, &[slot(1)], ("1", &failed)).expect("a plan");
+        assert!(txn.compares.contains(&Compare::Unchanged(name().key(), 6)));
+        assert!(txn.ops.contains(&Op::Delete(name().key())));
+        let again: Move = written(&txn, &next.key());
+        assert_eq!((again.slots, again.tries, again.failure), (vec![slot(1)], 4, None));
     }
 
     #[test]
