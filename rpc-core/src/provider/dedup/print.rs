@@ -1,6 +1,6 @@
 //! A call's fingerprint: what tells a second sending of a call from another call under the same id.
 
-/// How many bytes at either end of the arguments count: what fits is read in 30 ns, whatever the arguments' size.
+/// How many bytes at either end of the arguments count: what fits is read in 32 ns, whatever the arguments' size.
 const PART: usize = 128;
 
 /// The method and its arguments in eight bytes. It moves with the record, so it is the same on every build.
@@ -14,20 +14,33 @@ pub struct Print(u64);
 impl Print {
     /// The print of a call of `method` with these arguments, as they came.
     pub fn of(method: &str, params: &[u8]) -> Self {
-        let head = params.len().min(PART);
-        let tail = params.len().saturating_sub(PART).max(head);
         let named = mixed(params.len() as u64, method.as_bytes());
-        Self(mixed(mixed(named, &params[..head]), &params[tail..]))
+        let Some((head, rest)) = params.split_at_checked(PART) else { return Self(mixed(named, params)) };
+        let tail = &rest[rest.len().saturating_sub(PART)..];
+        Self(mixed(mixed(named, head), tail))
     }
 }
 
-/// Sixteen bytes a step, each a multiplication folded in half, as in wyhash.
+/// Sixteen bytes a step, each a multiplication folded in half, as in wyhash. The last step takes the last sixteen bytes, some of them
+/// again: that costs less than to copy what is left.
 fn mixed(seed: u64, bytes: &[u8]) -> u64 {
-    let (steps, rest) = bytes.as_chunks::<16>();
-    let mut last = [0; 16];
-    last[..rest.len()].copy_from_slice(rest);
-    let all = steps.iter().fold(seed, step);
-    step(all ^ bytes.len() as u64, &last)
+    let seed = seed ^ bytes.len() as u64;
+    match bytes.last_chunk::<16>() {
+        Some(last) => step(bytes.as_chunks::<16>().0.iter().fold(seed, step), last),
+        None => step(seed, &few(bytes)),
+    }
+}
+
+/// Fewer than sixteen bytes, filled up: with some of them again, or with zeros.
+fn few(bytes: &[u8]) -> [u8; 16] {
+    let mut few = [0; 16];
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        few[..8].copy_from_slice(first);
+        few[8..].copy_from_slice(last);
+    } else {
+        few.iter_mut().zip(bytes).for_each(|(few, byte)| *few = *byte);
+    }
+    few
 }
 
 fn step(state: u64, bytes: &[u8; 16]) -> u64 {
@@ -69,6 +82,6 @@ mod tests {
 
     #[test]
     fn a_print_is_the_same_on_every_build() {
-        assert_eq!(Print::of("Counter.incr", br#"{"key":"a"}"#), Print(8_858_461_803_656_545_533));
+        assert_eq!(Print::of("Counter.incr", br#"{"key":"a"}"#), Print(8_992_130_633_882_651_043));
     }
 }
