@@ -175,7 +175,11 @@ impl Faults {
         let open = picture.moves().filter(|(_, _, seen)| seen.record.phase == Phase::Copy);
         let sides: Vec<&NodeId> =
             open.flat_map(|(_, _, seen)| [&seen.record.from.node, &seen.record.to.node]).collect();
-        if sides.is_empty() { None } else { self.seat_of(*chance::one_of(&sides)) }
+        if sides.is_empty() {
+            return None;
+        }
+        let side: &NodeId = chance::one_of::<&NodeId>(&sides);
+        self.seat_of(side)
     }
 
     fn leader(&self) -> Option<String> {

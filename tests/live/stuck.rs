@@ -36,8 +36,8 @@ impl SlotState for Picky {
         self.to_send.lock().unwrap().remove(&slot);
     }
 
-    fn entries(&self, _slot: Slot) -> u64 {
-        1
+    fn entries(&self, _slot: Slot) -> Result<u64, StateError> {
+        Ok(1)
     }
 
     fn stage(&self, slot: Slot, _piece: &[u8]) -> Result<(), StateError> {
@@ -47,8 +47,8 @@ impl SlotState for Picky {
         Err(StateError::Unreadable { state: "picky".to_owned(), slot, why: "it is of version 9".to_owned() })
     }
 
-    fn staged(&self, _slot: Slot) -> u64 {
-        1
+    fn staged(&self, _slot: Slot) -> Result<u64, StateError> {
+        Ok(1)
     }
 
     fn discard(&self, _slot: Slot) {}
