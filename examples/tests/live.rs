@@ -95,7 +95,7 @@ async fn a_node_whose_disk_is_full_takes_no_slots_and_harms_nobody() {
         .arg(example("url_shortener").as_std().get_program());
     limited.args(["node", "--listen", &address, "--join", &cluster.nodes[0].address, "--data"]).arg(&folder);
     let mut full = Program::start(&mut limited);
-    full.stderr.line("a move is given up").await;
+    full.stderr.line("slots cannot be moved").await;
     cluster.nodes.push(Running { address, folder, program: full });
     // Move after move is tried and given up meanwhile, which takes its time: not all of them need to be followed.
     let some = codes.iter().step_by(8).map(|(code, url)| (code.clone(), url.clone())).collect();

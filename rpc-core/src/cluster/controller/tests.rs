@@ -304,9 +304,12 @@ fn a_bucket_that_cannot_be_read_is_left_alone() {
 #[test]
 fn a_map_that_cannot_be_read_at_all_is_no_reason_to_spread_slots_anew() {
     let mut world = World::of(2);
-    for number in 0..BUCKETS {
-        world.put(&bucket_key("g", number), &7);
-    }
+    let unreadable = |number| {
+        let value = bytes::Bytes::from_static(b"7");
+        Event::Put(Entry { key: bucket_key("g", number), value, revision: 9999, lease: None })
+    };
+    let changes = Changes { revision: 9999, events: (0..BUCKETS).map(unreadable).collect() };
+    assert_eq!(world.mirror.apply(&changes, world.now).len(), usize::from(BUCKETS));
     assert_eq!(world.plan().actions, vec![]);
 }
 
