@@ -17,6 +17,10 @@ pub(crate) trait Ledger {
 
     #[rpc(read)]
     async fn total(&self, key: String) -> Result<u64, RpcError>;
+
+    /// How many keys there are, on all nodes together.
+    #[rpc(read, all)]
+    async fn keys(&self) -> Result<u64, RpcError>;
 }
 
 #[derive(Inject)]
@@ -47,6 +51,12 @@ impl Ledger for Book {
 
     async fn total(&self, key: String) -> Result<u64, RpcError> {
         Ok(self.totals.get(&key)?.unwrap_or(0))
+    }
+
+    async fn keys(&self) -> Result<u64, RpcError> {
+        let mut keys = 0;
+        self.totals.each_owned(|_, _, _| keys += 1)?;
+        Ok(keys)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Planned moves under load.
 
+use wherever::Kind;
+
 use crate::ledger::{Ledger, LedgerClient, Load, live};
 
 const GROUP: &str = "default";
@@ -32,4 +34,40 @@ async fn a_node_joins_and_another_leaves_under_load_and_no_call_fails() {
     let heard = load.stop().await;
     println!("{} calls, the longest took {:?}", heard.calls(), heard.longest);
     heard.check(&cluster.client(added)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_all_nodes_count_together_is_right_while_slots_move() {
+    const KEYS: u64 = 300;
+    let mut cluster = live(1).start().await;
+    cluster.settled(GROUP, &[0]).await;
+    let client: LedgerClient = cluster.connect().await.unwrap().client();
+    for n in 0..KEYS {
+        client.add(format!("key-{n}")).await.unwrap();
+    }
+    let added = cluster.add().await;
+    let (mut exact, mut unsure) = (0, 0);
+    let owners = [0, added];
+    let settled = cluster.settled(GROUP, &owners);
+    tokio::pin!(settled);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut settled => break,
+            counted = client.keys() => match counted {
+                Ok(keys) => {
+                    assert_eq!(keys, KEYS);
+                    exact += 1;
+                }
+                // Slots came and went in each of the rounds: it says so instead of a number.
+                Err(error) => {
+                    assert_eq!(error.kind(), Kind::Coverage, "{error}");
+                    unsure += 1;
+                }
+            }
+        }
+    }
+    println!("{exact} counts were exact, {unsure} could not be told");
+    assert!(exact > 0);
+    assert_eq!(client.keys().await.unwrap(), KEYS);
 }

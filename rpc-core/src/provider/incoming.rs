@@ -14,12 +14,13 @@ use super::guarded::{Guarded, joined};
 use super::here::Here;
 use super::verdict::ran;
 use crate::call::context::Origin;
-use crate::call::{Call, CallId, Context, Covered, Deadline, Outcome, Path, Reply};
+use crate::call::{Call, CallId, Context, Deadline, Outcome, Path, Reply};
 use crate::codec::args::Args;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::to_json;
 use crate::error::{Executed, Kind, RpcError};
 use crate::route::cells::Occupied;
+use crate::route::coverage::Coverage;
 use crate::route::group::{Group, NotHere};
 use crate::service::{MethodDescriptor, MethodResult, Routing};
 use crate::slot::Slot;
@@ -237,11 +238,11 @@ impl Incoming {
         context
     }
 
-    /// What the reply speaks for, if all nodes were asked.
-    fn covered(&self) -> Vec<Covered> {
+    /// What the reply will speak for, if all nodes were asked.
+    fn coverage(&self) -> Coverage {
         match self.method.routing {
-            Routing::All(_) => self.group.covered_by(&self.here.id),
-            _ => Vec::new(),
+            Routing::All(_) => self.group.coverage(&self.here.id),
+            _ => Coverage::none(),
         }
     }
 }
@@ -260,12 +261,12 @@ impl Entry<'_> {
     /// The deadline, a cancellation or a lapse of authority stopped it; it panicked; its value cannot be encoded.
     pub async fn run<R: MethodResult>(self, future: BoxFuture<'_, R>) -> Result<Reply, RpcError> {
         let (call, slot) = (self.call, self.slot);
-        let covered = call.covered();
+        let coverage = call.coverage();
         let recording = match self.record() {
             Ok(recording) => recording,
             Err(known) => {
                 drop(future);
-                return call.reply(Box::pin(known.ended(call.deadline)).await, covered, slot);
+                return call.reply(Box::pin(known.ended(call.deadline)).await, coverage, slot);
             }
         };
         let guarded = Guarded::new(future, call.context(slot), &call.here.authority).cancelled_by(call.cancel.as_ref());
@@ -273,7 +274,7 @@ impl Entry<'_> {
         if let Some(recording) = recording {
             recording.end(&ended);
         }
-        call.reply(ended, covered, slot)
+        call.reply(ended, coverage, slot)
     }
 
     /// Runs the method to its end on a task of its own, whatever becomes of this future.
@@ -285,10 +286,10 @@ impl Entry<'_> {
         future: impl Future<Output = R> + Send + 'static,
     ) -> Result<Reply, RpcError> {
         let slot = self.slot;
-        let covered = self.call.covered();
+        let coverage = self.call.coverage();
         let recording = match self.record() {
             Ok(recording) => recording,
-            Err(known) => return self.call.reply(known.ended(self.call.deadline).await, covered, slot),
+            Err(known) => return self.call.reply(known.ended(self.call.deadline).await, coverage, slot),
         };
         let call = self.call.clone();
         let occupied = self.occupied.take().map(|occupied| occupied.into_owned(call.group.clone()));
@@ -303,7 +304,7 @@ impl Entry<'_> {
             drop((occupied, place));
             ended
         });
-        self.call.reply(joined(task, self.call.deadline).await, covered, slot)
+        self.call.reply(joined(task, self.call.deadline).await, coverage, slot)
     }
 
     /// Makes a record of a call whose reply could be lost on its way; `None` where none is needed.
@@ -324,9 +325,9 @@ impl Entry<'_> {
 }
 
 impl Incoming {
-    fn reply(&self, ended: Ended, covered: Vec<Covered>, slot: Option<Slot>) -> Result<Reply, RpcError> {
+    fn reply(&self, ended: Ended, coverage: Coverage, slot: Option<Slot>) -> Result<Reply, RpcError> {
         match ended {
-            Ok(outcome) => Ok(Reply { outcome, covered }),
+            Ok(outcome) => Ok(Reply { outcome, covered: self.group.confirm(coverage) }),
             Err(error) => Err(self.locate(error, slot)),
         }
     }

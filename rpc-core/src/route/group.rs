@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::time::{Instant, timeout_at};
 
 use super::cells::{Cells, Occupied, Shut};
+use super::coverage::{Changes, Changing, Coverage};
 use super::map::{Ownership, SlotMap};
 use super::park::Park;
 use crate::call::Covered;
@@ -27,6 +28,7 @@ pub struct Group {
     redirected: Mutex<HashSet<Slot>>,
     // The last map, ascending; held while the next one is taken over.
     installed: Mutex<Vec<Stretch>>,
+    changes: Changes,
     is_fixed: bool,
     here: Option<NodeId>,
 }
@@ -77,6 +79,7 @@ impl Group {
             name: name.to_owned(),
             map: SlotMap::new(),
             members: RwLock::default(),
+            changes: Changes::default(),
             cells: Cells::new(),
             park: Park::default(),
             redirected: Mutex::default(),
@@ -305,8 +308,40 @@ impl Group {
         self.redirected.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// This node begins to change which slots it serves, or what is held of them. Whoever goes through all of them meanwhile must know.
+    pub fn changing(&self) -> Changing<'_> {
+        self.changes.begin()
+    }
+
+    /// What a call to all nodes that begins now will speak for, if it is [confirmed](Self::confirm) when it has run.
+    pub fn coverage(&self, node: &NodeId) -> Coverage {
+        self.changes.cover(|| self.open_runs(node))
+    }
+
+    /// What a call to all nodes has covered; nothing if slots came or went while it ran.
+    pub fn confirm(&self, coverage: Coverage) -> Vec<Covered> {
+        self.changes.confirm(coverage)
+    }
+
+    /// The runs of slots that `node`, which is this one, owns and serves. What a sealed slot holds is hidden once it has drained.
+    fn open_runs(&self, node: &NodeId) -> Vec<Covered> {
+        let mut runs: Vec<Covered> = Vec::new();
+        for owned in self.owned_by(node) {
+            let mut run: Option<Covered> = None;
+            for slot in (owned.first.get()..=owned.last.get()).filter_map(Slot::new) {
+                if self.cells.is_open(slot) {
+                    run.get_or_insert(Covered { first: slot, ..owned.clone() }).last = slot;
+                } else {
+                    runs.extend(run.take());
+                }
+            }
+            runs.extend(run);
+        }
+        runs
+    }
+
     /// The runs of slots that `node` owns.
-    pub fn covered_by(&self, node: &NodeId) -> Vec<Covered> {
+    pub fn owned_by(&self, node: &NodeId) -> Vec<Covered> {
         let mine =
             |range: &SlotRange, members: &[NodeInfo]| members.get(range.node).is_some_and(|info| info.id == *node);
         let view = self.view();

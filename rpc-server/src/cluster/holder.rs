@@ -97,6 +97,10 @@ impl Holder {
     }
 
     fn act(&self, slots: &mut Slots, slot: Slot, keep: &Keep) {
+        if matches!(keep, Keep::AsIs) {
+            return;
+        }
+        let _changing = self.group.changing();
         match keep {
             Keep::AsIs | Keep::Settle | Keep::Disown => {}
             Keep::Load { epoch, content, lost } => self.load(slots, slot, *epoch, *content, lost.as_ref()),
@@ -131,6 +135,7 @@ impl Holder {
     /// What was copied for these slots is served from now on, in these epochs.
     pub(super) fn open_staged(&self, opened: &[(Slot, u64)], me: &NodeId) {
         let mut slots = self.lock();
+        let _changing = self.group.changing();
         for &(slot, epoch) in opened {
             slots.done.remove(&bucket_of(slot));
             // The map first: a call that enters must find the epoch in which it does.
@@ -192,6 +197,7 @@ impl Holder {
     /// half of it lost: nothing is written until the move is over.
     pub(super) fn freeze(&self, frozen: &[(Slot, u64)]) {
         let _slots = self.lock();
+        let _changing = self.group.changing();
         frozen.iter().for_each(|&(slot, _)| self.each_state(|state| state.close(slot)));
     }
 
@@ -206,6 +212,7 @@ impl Holder {
     /// tells the end of a move may be the last to hear of it, when this node has the slot again in a later epoch.
     pub(super) fn keep(&self, kept: &[(Slot, u64)]) {
         let mut slots = self.lock();
+        let _changing = self.group.changing();
         for &(slot, epoch) in kept {
             if !slots.is_still(slot, epoch) {
                 continue;
@@ -220,6 +227,7 @@ impl Holder {
     /// A move from this node was aborted: the slots are served again, in the epochs before.
     pub(super) fn unseal(&self, unsealed: &[(Slot, u64)]) {
         let mut slots = self.lock();
+        let _changing = self.group.changing();
         for &(slot, epoch) in unsealed {
             if !slots.is_still(slot, epoch) {
                 continue;
@@ -272,6 +280,7 @@ impl Holder {
     /// This incarnation is over: nothing that it held may be served, or ever be taken for the truth.
     pub(super) fn drop_all(&self) {
         let mut slots = self.lock();
+        let _changing = self.group.changing();
         for slot in Slot::all() {
             if std::mem::replace(&mut slots.locals[slot.index()], Local::Closed) == Local::Closed {
                 continue;

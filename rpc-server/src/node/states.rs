@@ -11,7 +11,7 @@ pub(super) fn open_owned(here: &Here) -> Result<(), Vec<Problem>> {
     here.states.complete().map_err(|faults| faults.into_iter().map(Problem::State).collect::<Vec<_>>())?;
     let mut problems = Vec::new();
     for registered in here.states.all() {
-        let owned = here.groups.get(&registered.group).covered_by(&here.id);
+        let owned = here.groups.get(&registered.group).owned_by(&here.id);
         let slots = owned.iter().flat_map(|run| run.slots().map(|slot| (slot, run.epoch)));
         for (slot, epoch) in slots {
             if let Err(error) = registered.state.open(slot, epoch, Content::Kept) {
