@@ -9,6 +9,7 @@ mod origin;
 mod own;
 mod rpc;
 mod status;
+mod waiting;
 
 use axum::Router;
 use axum::routing::{get, post};

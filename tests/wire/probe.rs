@@ -59,6 +59,9 @@ pub(crate) trait Probe {
     async fn hang(&self, key: &str) -> Result<(), ProbeError>;
     /// Answers when the test lets it.
     async fn wait(&self, key: &str) -> Result<String, ProbeError>;
+    /// The same, and nobody can stop it.
+    #[rpc(detach)]
+    async fn outlast(&self, key: String) -> Result<String, ProbeError>;
     #[rpc(any)]
     async fn nothing(&self) -> Result<(), ProbeError>;
 }
@@ -213,6 +216,9 @@ impl Probe for Provider {
         released.await;
         dropped.0 = None;
         Ok(key.to_owned())
+    }
+    async fn outlast(&self, key: String) -> Result<String, ProbeError> {
+        self.wait(&key).await
     }
     async fn nothing(&self) -> Result<(), ProbeError> {
         self.ran();

@@ -11,10 +11,11 @@ use rpc_core::codec::envelope::Request;
 use rpc_core::provider::Incoming;
 use rpc_core::provider::in_flight::Place;
 use rpc_core::service::MethodDescriptor;
-use rpc_core::{Executed, Kind, RpcError};
+use rpc_core::{Kind, RpcError};
 
 use super::origin::{Origin, Peer};
 use super::own;
+use super::waiting::Waiting;
 use crate::gateway;
 use crate::node::Node;
 
@@ -62,7 +63,8 @@ async fn run_here(
         trace: origin.trace.clone(),
     };
     let incoming = Incoming::from_call(call, node.here().clone()).from_peer().cancelled_by(cancel);
-    run_to_end(node.here().run(incoming), place).await
+    // Our clients take calls back by their ids, also over another connection.
+    run_to_end(node.here().run(incoming), place, None).await
 }
 
 /// A call of a foreign client: this node is its gateway, unless it is on its way out.
@@ -84,12 +86,13 @@ async fn forward(
         drop(open);
         answer
     });
-    run_to_end(passed_on, place).await
+    // It has no way to take a call back: once it is gone nobody waits any more, and an hour would be held for nothing.
+    run_to_end(passed_on, place, Some(node.here().settings.default_deadline)).await
 }
 
-/// Polls `future` where it stands, as most calls are ready at once; then moves it to a task, which a lost connection cannot drop. Its
-/// `place` among the calls in flight goes with it.
-async fn run_to_end(mut future: BoxFuture<'static, Answer>, place: Place) -> Answer {
+/// Polls `future` where it stands, as most calls are ready at once; then moves it to a task, which a lost connection does not drop: not
+/// before its deadline, or, if the caller has this `patience`, so much later. Its `place` among the calls in flight goes with it.
+async fn run_to_end(mut future: BoxFuture<'static, Answer>, place: Place, patience: Option<Duration>) -> Answer {
     let first = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
     if let Poll::Ready(answer) = first {
         return answer;
@@ -99,8 +102,5 @@ async fn run_to_end(mut future: BoxFuture<'static, Answer>, place: Place) -> Ans
         drop(place);
         answer
     });
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a call's task ended without an answer");
-        Err(RpcError::new(Kind::Internal, "the call's task ended without an answer").with_executed(Executed::Maybe))
-    })
+    Waiting::new(task, patience).await
 }
