@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::raw::post;
-use super::world::World;
+use super::world::{World, call};
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"Probe.echo","params":["k"]}"#;
 
@@ -117,4 +117,18 @@ async fn a_client_that_hangs_up_half_way_does_not_end_its_call() {
     super::world::eventually("the call ended", || world.cluster.node(0).view().counts.in_flight == 0).await;
     assert_eq!(world.watch.dropped.load(std::sync::atomic::Ordering::SeqCst), 0);
     world.unharmed("half a hang-up", 1).await;
+}
+
+#[tokio::test]
+async fn a_client_that_ends_its_sending_side_is_not_answered_a_call_that_was_passed_on() {
+    let world = World::start(2).await;
+    let mut raw = world.connect().await;
+    raw.send(post(call("wait", &json!([world.key_of(1)])))).await;
+    world.watch.started.notified().await;
+    raw.finish().await;
+    assert_eq!(raw.until_closed().await, "", "as PROTOCOL says of a half-close");
+    world.watch.release.notify_waiters();
+    let in_flight = || world.cluster.nodes().map(|node| node.view().counts.in_flight).sum::<u64>();
+    super::world::eventually("the call ended", || in_flight() == 0).await;
+    assert_eq!(world.watch.dropped.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
