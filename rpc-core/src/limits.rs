@@ -43,6 +43,11 @@ pub const CLIENT_IDLE: Duration = Duration::from_secs(5);
 /// Idle connections kept to one peer: as many as calls that come in a burst again and again.
 pub const IDLE_PER_PEER: usize = 256;
 
+/// Requests under way to one peer at once, unless configured; further calls wait for their turn. Each is a connection, and so a
+/// descriptor at either end: this is twice what is kept of idle ones, far more than a peer works on at once, and leaves a process that may have
+/// 1,024 descriptors room for others. Calls that a running call waits for are not counted.
+pub const IN_FLIGHT_PER_PEER: usize = 512;
+
 /// Calls waiting to be taken back from one peer: more than a peer admits at once, in under half a MiB. Further ones are left to
 /// the deadline.
 pub const MAX_CANCELS: usize = 16_384;

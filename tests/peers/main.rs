@@ -13,3 +13,4 @@ mod idle;
 mod probe;
 mod redirects;
 mod stalled;
+mod turns;

@@ -35,6 +35,7 @@ async fn the_deadline_holds_whatever_the_peer_does() {
             let error =
                 if repeatable { timed(wait, client.read("k")).await } else { timed(wait, client.write("k")).await };
             assert_is(what, &error, Kind::Deadline, Executed::Maybe);
+            assert!(error.message().contains(&format!("no answer from {} by", fakes[0].address)), "{error}");
             assert!(began.elapsed() >= wait - Duration::from_millis(1), "{what}: {:?}", began.elapsed());
             assert_eq!(fakes[0].calls() - before, 1, "{what}");
         }

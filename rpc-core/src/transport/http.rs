@@ -5,6 +5,7 @@ mod cancel;
 pub mod coordinator;
 mod hand_over;
 pub mod reply;
+mod turns;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 
 use self::cancel::{Cancels, TakeBack};
+use self::turns::Turns;
 use super::headers::{self, About};
 use crate::call::{Call, Caller, Reply};
 use crate::cluster::hand_over::{Answer, Question};
@@ -38,6 +40,9 @@ pub struct HttpSettings {
     pub idle: Duration,
     /// Idle connections kept to one peer.
     pub idle_per_peer: usize,
+    /// Requests under way to one peer at once, at least 1. Further calls wait for their turn, in the order in which they came and under
+    /// their own deadlines; a call that another one waits for, being nested in it, needs no turn.
+    pub in_flight_per_peer: usize,
     /// Largest reply read, in bytes.
     pub max_message: usize,
 }
@@ -48,6 +53,7 @@ impl Default for HttpSettings {
             connect_timeout: limits::CONNECT_TIMEOUT,
             idle: limits::CLIENT_IDLE,
             idle_per_peer: limits::IDLE_PER_PEER,
+            in_flight_per_peer: limits::IN_FLIGHT_PER_PEER,
             max_message: limits::MAX_MESSAGE,
         }
     }
@@ -57,6 +63,7 @@ impl Default for HttpSettings {
 pub struct HttpTransport {
     client: Client,
     cluster: Arc<OnceLock<String>>,
+    in_flight_per_peer: usize,
     max_reply: usize,
 }
 
@@ -67,7 +74,9 @@ impl HttpTransport {
     /// [`Kind::Internal`] when the operating system refuses what the client needs.
     pub fn new(settings: &HttpSettings, cluster: Arc<OnceLock<String>>) -> Result<Self, RpcError> {
         let client = client(settings)?;
-        Ok(Self { client, cluster, max_reply: settings.max_message + limits::ENVELOPE_ROOM })
+        let (in_flight_per_peer, max_reply) =
+            (settings.in_flight_per_peer, settings.max_message + limits::ENVELOPE_ROOM);
+        Ok(Self { client, cluster, in_flight_per_peer, max_reply })
     }
 }
 
@@ -95,6 +104,7 @@ impl Transport for HttpTransport {
             url: url(&node.address, "/rpc"),
             cluster: self.cluster.clone(),
             max_reply: self.max_reply,
+            turns: Turns::new(self.in_flight_per_peer),
             cancels: Cancels::new(self.client.clone()),
         })
     }
@@ -129,6 +139,7 @@ struct HttpPeer {
     url: Result<Url, RpcError>,
     cluster: Arc<OnceLock<String>>,
     max_reply: usize,
+    turns: Turns,
     cancels: Arc<Cancels>,
 }
 
@@ -136,10 +147,12 @@ impl Caller for HttpPeer {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
             let url = self.url.as_ref().map_err(Clone::clone)?;
+            // Before there is anything to take back: a call that waits for its turn has not been sent.
+            let _turn = self.turns.take(url, &call).await?;
             let take_back = TakeBack::armed(&self.cancels, url, &call);
             let answer = tokio::time::timeout_at(call.deadline.instant(), self.exchange(url, &call)).await;
             take_back.disarm();
-            answer.unwrap_or_else(|_| Err(self.too_late(&call)))
+            answer.unwrap_or_else(|_| Err(too_late(url, &call)))
         })
     }
 }
@@ -163,13 +176,20 @@ impl HttpPeer {
         *request.body_mut() = Some(body.into());
         request
     }
+}
 
-    fn too_late(&self, call: &Call) -> RpcError {
-        let host = self.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
-        let message =
-            format!("{} had no answer from {host} by its deadline; the node may have run it", call.method.full_name);
-        RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe)
-    }
+fn too_late(url: &Url, call: &Call) -> RpcError {
+    let message = format!(
+        "{} had no answer from {} by its deadline; the node may have run it",
+        call.method.full_name,
+        place_of(url)
+    );
+    RpcError::new(Kind::Deadline, message).with_executed(Executed::Maybe)
+}
+
+/// Host and port, for people.
+fn place_of(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
 /// The headers of the request that carries `call` to a node of `cluster`.
