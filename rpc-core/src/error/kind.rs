@@ -214,6 +214,26 @@ mod tests {
     }
 
     #[test]
+    fn the_outcome_decides_between_the_codes_of_a_kind() {
+        // The rows of PROTOCOL.md that name an outcome: the codes for no, maybe and yes.
+        let codes = |kind: Kind| [Executed::No, Executed::Maybe, Executed::Yes].map(|executed| kind.code(executed));
+        for kind in ALL {
+            let expected = match kind {
+                Kind::TooLarge => [-32600, -32008, -32603],
+                Kind::WrongEpoch
+                | Kind::Parked
+                | Kind::Recovering
+                | Kind::NoAuthority
+                | Kind::Unavailable
+                | Kind::Coverage => [-32002, -32008, -32603],
+                Kind::ConnectionLost | Kind::Protocol | Kind::Cancelled => [-32603, -32008, -32603],
+                other => [other.code(Executed::No); 3],
+            };
+            assert_eq!(codes(kind), expected, "{kind}");
+        }
+    }
+
+    #[test]
     fn no_kind_uses_the_code_of_the_providers_own_errors() {
         for kind in ALL {
             for executed in [Executed::No, Executed::Maybe, Executed::Yes] {
