@@ -63,6 +63,19 @@ async fn a_request_in_doubt_never_smuggles_a_call() {
         assert!(!received.contains("result"), "{what}: {received}");
         world.unharmed(what, before).await;
     }
+    // Lines that end with a bare LF are read, as PROTOCOL says.
+    let mut raw = world.connect().await;
+    let before = world.ran();
+    raw.send(head(&format!("Content-Length: {length}\r\n")).replace("\r\n", "\n") + CALL).await;
+    assert_eq!(raw.answer().await.unwrap().json()["result"], "k");
+    world.unharmed("bare line feeds", before + 1).await;
+    // So are chunks beside a length, and nothing behind them.
+    let mut raw = world.connect().await;
+    let before = world.ran();
+    raw.send(head("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n") + &chunked + &hidden).await;
+    assert_eq!(raw.answer().await.unwrap().json()["result"], "k");
+    assert_eq!(raw.until_closed().await, "");
+    world.unharmed("a length beside chunks", before + 1).await;
     // A length in the trailers means nothing: this is one request of one meaning, and then another.
     let mut raw = world.connect().await;
     let before = world.ran();

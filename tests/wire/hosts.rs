@@ -38,6 +38,23 @@ async fn web_pages_and_rebound_names_are_turned_away() {
 }
 
 #[tokio::test]
+async fn a_request_target_with_a_host_names_the_same_as_the_header() {
+    let world = World::start(1).await;
+    let target = |target: &str| with("POST /rpc", &format!("POST {target}"));
+    let other = "another host";
+    world
+        .refuses([
+            turned_away("another name", target("http://evil.example/rpc"), 400, other),
+            turned_away("another port", target("http://localhost:1/rpc"), 400, other),
+            turned_away("a user", target("http://me@localhost/rpc"), 400, other),
+        ])
+        .await;
+    for good in ["http://localhost/rpc", "http://LOCALHOST/rpc", "/rpc"] {
+        assert_eq!(world.send(target(good)).await.unwrap().json()["result"], "k", "{good}");
+    }
+}
+
+#[tokio::test]
 async fn a_browser_is_never_told_that_it_may() {
     let world = World::start(1).await;
     let preflight = "OPTIONS /rpc HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n\

@@ -85,6 +85,9 @@ fn doubt<B>(request: &Request<B>, limits: &Limits) -> Option<Refusal> {
             return Some((BAD, "the Host header is missing"));
         }
         (Some(_), Some(_)) => return Some((BAD, "there are several Host headers")),
+        (Some(host), None) if !is_target_at(request, host) => {
+            return Some((BAD, "the request target names another host than the Host header"));
+        }
         _ => {}
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
@@ -93,6 +96,12 @@ fn doubt<B>(request: &Request<B>, limits: &Limits) -> Option<Refusal> {
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => None,
         _ => Some((BAD, "the only Transfer-Encoding spoken here is a single chunked")),
     }
+}
+
+/// Whether a target that names a host (`POST http://host/rpc`) names this one. Proxies go by the target, and our checks by `Host`.
+fn is_target_at<B>(request: &Request<B>, host: &HeaderValue) -> bool {
+    let named = request.uri().authority();
+    named.is_none_or(|named| named.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()))
 }
 
 fn refuse((status, why): Refusal) -> Response {
