@@ -57,10 +57,22 @@ async fn headers_that_cannot_be_read_are_named() {
         (good.replace("5000", "+500"), -32600, "its ms"),
         (good.replace("5000", ""), -32600, "its ms"),
         (good.replace("epoch=1", "epoch=+1"), -32600, "its epoch"),
+        (good.replace("\r\n", ";\r\n").replace(";cluster=", ";x="), -32600, "its members"),
+        (good.replace("slot=", "x=;slot="), -32600, "its members"),
+        (good.replace(world.cluster.node(0).cluster_id(), ""), -32600, "its cluster"),
         (good.replace(SESSION, "me"), -32600, "x-wherever-call"),
         (good.replace("-1-0", "-0-0"), -32600, "x-wherever-call"),
         (good.replace("-1-0", "-1-1"), -32600, "x-wherever-call"),
         (format!("{good}x-wherever-hops: 256\r\n"), -32600, "x-wherever-hops"),
+        (format!("{good}x-wherever-hops: 5\r\n"), -32600, "goes in a circle"),
+        (format!("{good}x-wherever-path: >>>\r\n"), -32600, "no method's name"),
+        (format!("{good}x-wherever-path: nodots\r\n"), -32600, "no method's name"),
+        // From a stranger too: nothing that cannot be meant is passed over.
+        ("x-wherever-hops: 5\r\n".to_owned(), -32600, "goes in a circle"),
+        ("x-wherever-hops: 999\r\n".to_owned(), -32600, "x-wherever-hops"),
+        ("x-wherever-hops: a\r\n".to_owned(), -32600, "x-wherever-hops"),
+        ("x-wherever-path: >>>\r\n".to_owned(), -32600, "no method's name"),
+        (format!("x-wherever-path: {path}\r\n"), -32600, "nested more than 32 deep"),
         (format!("{good}x-wherever-path: {path}\r\n"), -32600, "nested more than 32 deep"),
         (format!("{good}x-wherever-path: {}\r\n", "x".repeat(33_000)), -32600, "longer than"),
         (format!("{good}x-wherever-path: \u{e9}\r\n"), -32600, "x-wherever-path"),
@@ -94,8 +106,8 @@ async fn headers_that_contradict_the_node_are_refused() {
 async fn forged_forwarding_headers_change_nothing() {
     let world = World::start(2).await;
     let lines = "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nForwarded: for=10.0.0.1\r\n\
-                 x-rpc-hop: 0\r\nx-rpc-caller: admin\r\nx-rpc-deadline: 0\r\ninternal: true\r\nx-wherever-hops: 255\r\n\
-                 x-wherever-slot: 16384\r\nx-wherever-epoch: 99\r\nx-wherever-path: a>b\r\n";
+                 x-rpc-hop: 0\r\nx-rpc-caller: admin\r\nx-rpc-deadline: 0\r\ninternal: true\r\nx-wherever-hops: 4\r\n\
+                 x-wherever-slot: 16384\r\nx-wherever-epoch: 99\r\nx-wherever-path: A.b>C.d\r\n";
     for node in [0, 1] {
         let key = world.key_of(node);
         let reply = world.reply_with(0, lines, call("echo", &json!([key]))).await;

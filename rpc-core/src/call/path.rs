@@ -65,7 +65,8 @@ impl Path {
     /// Reads what [`to_header`](Self::to_header) wrote. Names with other letters stay escaped: they are for people only.
     ///
     /// # Errors
-    /// [`Kind::TooDeep`] for more than [`MAX_CALL_DEPTH`] names, [`Kind::InvalidRequest`] for text that is too long.
+    /// [`Kind::TooDeep`] for more than [`MAX_CALL_DEPTH`] names, [`Kind::InvalidRequest`] for text that is too long, and for a name that is
+    /// no `Service.method`.
     pub fn parse(text: &str) -> Result<Self, RpcError> {
         if text.len() > MAX_PATH_TEXT {
             return Err(RpcError::new(
@@ -73,7 +74,13 @@ impl Path {
                 format!("the call path is longer than {MAX_PATH_TEXT} bytes"),
             ));
         }
-        text.split('>').filter(|name| !name.is_empty()).try_fold(Self::root(), |path, name| path.nest(name.to_owned()))
+        text.split('>').try_fold(Self::root(), |path, name| {
+            if name.rsplit_once('.').is_none_or(|(service, method)| service.is_empty() || method.is_empty()) {
+                let message = "the call path holds something that is no method's name";
+                return Err(RpcError::new(Kind::InvalidRequest, message));
+            }
+            path.nest(name.to_owned())
+        })
     }
 
     fn names(&self) -> Vec<&str> {
@@ -114,5 +121,16 @@ mod tests {
         let refused = path.nest("A.b").expect_err("one too many");
         assert_eq!(refused.kind(), Kind::TooDeep);
         assert!(refused.message().contains("A.b>A.b"));
+    }
+
+    #[test]
+    fn a_path_of_anything_but_methods_is_refused() {
+        for text in ["", ">", ">>>", "A.b>", ">A.b", "A.b>>C.d", "nodots", "A.", ".b", "A.b>C"] {
+            assert_eq!(
+                Path::parse(text).map(|path| path.depth()).map_err(|error| error.kind()),
+                Err(Kind::InvalidRequest)
+            );
+        }
+        assert_eq!(Path::parse("a.A.b>C.d").map(|path| path.to_string()), Ok("a.A.b>C.d".to_owned()));
     }
 }

@@ -64,24 +64,17 @@ impl Origin {
         };
         let deadline = Deadline::counted_from(arrival, wait);
         let trace = headers.get(headers::TRACE).map(|trace| Bytes::copy_from_slice(trace.as_bytes()));
-        let peer = about.map(|about| Peer::read(headers, &about)).transpose()?;
+        // Of a foreign caller both are only checked: what it says of other calls is not believed, but no nonsense is passed over either.
+        let (hops, path) = (hops(headers)?, path(headers)?);
+        let peer = about.map(|about| Peer {
+            id: about.id,
+            slot: about.slot,
+            epoch: about.epoch.unwrap_or(0),
+            first_epoch: about.retry,
+            hops,
+            path,
+        });
         Ok(Self { peer, deadline, trace })
-    }
-}
-
-impl Peer {
-    fn read(headers: &HeaderMap, about: &About<'_>) -> Result<Self, RpcError> {
-        let path = match text(headers, &headers::PATH)? {
-            Some(path) => Path::parse(path)?,
-            None => Path::root(),
-        };
-        let hops = hops(headers)?;
-        if hops > MAX_HOPS {
-            let message = format!("the call was passed on {hops} times, more than {MAX_HOPS}: it goes in a circle");
-            return Err(RpcError::new(Kind::InvalidRequest, message));
-        }
-        let epoch = about.epoch.unwrap_or(0);
-        Ok(Self { id: about.id, slot: about.slot, epoch, first_epoch: about.retry, hops, path })
     }
 }
 
@@ -105,7 +98,16 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
 
 fn hops(headers: &HeaderMap) -> Result<u8, RpcError> {
     let Some(text) = text(headers, &headers::HOPS)? else { return Ok(0) };
-    is_number(text).then(|| text.parse().ok()).flatten().ok_or_else(|| unreadable(&headers::HOPS))
+    let hops = is_number(text).then(|| text.parse().ok()).flatten().ok_or_else(|| unreadable(&headers::HOPS))?;
+    if hops > MAX_HOPS {
+        let message = format!("the call was passed on {hops} times, more than {MAX_HOPS}: it goes in a circle");
+        return Err(RpcError::new(Kind::InvalidRequest, message));
+    }
+    Ok(hops)
+}
+
+fn path(headers: &HeaderMap) -> Result<Path, RpcError> {
+    text(headers, &headers::PATH)?.map_or(Ok(Path::root()), Path::parse)
 }
 
 fn is_number(text: &str) -> bool {

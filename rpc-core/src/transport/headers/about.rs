@@ -49,7 +49,9 @@ impl<'a> About<'a> {
             text.extend_from_slice(name.as_bytes());
             text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         }
-        if let Some(cluster) = self.cluster.filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic())) {
+        if let Some(cluster) =
+            self.cluster.filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
             text.extend_from_slice(b";cluster=");
             text.extend_from_slice(cluster.as_bytes());
         }
@@ -61,30 +63,36 @@ impl<'a> About<'a> {
     /// # Errors
     /// The member that cannot be read, or stands twice.
     pub fn parse(text: &'a str) -> Result<Self, Unreadable> {
-        let (id, mut rest) = cut(text, b';').unwrap_or((text, ""));
+        let (id, mut rest) = cut_off(text);
         let mut about = Self::call(id.parse().map_err(|_| Unreadable("call id"))?);
-        while !rest.is_empty() {
+        while let Some(members) = rest {
             // A member without a value must not swallow the next one, name and all.
-            let named = cut(rest, b'=').filter(|(name, _)| !name.is_empty() && !name.contains(';'));
+            let named = cut(members, b'=').filter(|(name, _)| !name.is_empty() && !name.contains(';'));
             let (name, behind) = named.ok_or(Unreadable("members"))?;
             if name == "cluster" {
                 // The last member, to the end: a cluster's id may hold any letter.
-                about.cluster = Some(behind);
+                fill(&mut about.cluster, (!behind.is_empty()).then_some(behind), "cluster")?;
                 break;
             }
-            let (value, next) = cut(behind, b';').unwrap_or((behind, ""));
+            let (value, next) = cut_off(behind);
             match name {
                 "slot" => fill(&mut about.slot, slot(value), "slot")?,
                 "epoch" => fill(&mut about.epoch, decimal(value).and_then(Result::ok), "epoch")?,
                 "retry" => fill(&mut about.retry, decimal(value).and_then(Result::ok), "retry")?,
                 // More than fits is cut like any long wait.
                 "ms" => fill(&mut about.left, decimal(value).map(|left| left.unwrap_or(u64::MAX)), "ms")?,
+                _ if value.is_empty() => return Err(Unreadable("members")),
                 _ => {}
             }
             rest = next;
         }
         Ok(about)
     }
+}
+
+/// The text up to the next `;`, and what is behind it if there is one.
+fn cut_off(text: &str) -> (&str, Option<&str>) {
+    cut(text, b';').map_or((text, None), |(first, rest)| (first, Some(rest)))
 }
 
 /// `str::split_once` at an ASCII byte: these texts are too short for the searcher that it sets up.
@@ -130,7 +138,7 @@ mod tests {
             epoch in proptest::option::of(any::<u64>()),
             retry in proptest::option::of(any::<u64>()),
             left in proptest::option::of(any::<u64>()),
-            cluster in proptest::option::of("[!-~]{0,40}"),
+            cluster in proptest::option::of("[!-~]{1,40}"),
         ) {
             let slot = slot.and_then(Slot::new);
             let about = About { id: ID, slot, epoch, retry, left, cluster: cluster.as_deref() };
@@ -154,6 +162,11 @@ mod tests {
             (";via;slot=7", "members"),
             (";;cluster=another", "members"),
             (";=7", "members"),
+            (";", "members"),
+            (";slot=7;", "members"),
+            (";x=", "members"),
+            (";x=;slot=7", "members"),
+            (";cluster=", "cluster"),
         ] {
             assert_eq!(About::parse(&text(members)), Err(Unreadable(part)), "{members}");
         }
@@ -163,7 +176,9 @@ mod tests {
 
     #[test]
     fn a_cluster_that_no_header_can_hold_is_left_out() {
-        let about = About { cluster: Some("a\r\nb"), ..About::call(ID) };
-        assert_eq!(about.to_value(), ID.to_string().as_str());
+        for cluster in ["a\r\nb", ""] {
+            let about = About { cluster: Some(cluster), ..About::call(ID) };
+            assert_eq!(about.to_value(), ID.to_string().as_str());
+        }
     }
 }
