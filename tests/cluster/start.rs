@@ -56,6 +56,7 @@ async fn a_client_may_be_made_before_anything_answers() {
     drop(port);
     let refused = Wherever::connect([address.to_string()]).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Unavailable);
+    assert!(refused.message().contains(&format!("{address}: the node cannot be reached")), "{refused}");
     let wherever = Wherever::connect_lazily([format!("http://{address}/")]).unwrap();
     let client: ProbeClient = wherever.client();
     let node = Node::builder().advertise(address).only_given();

@@ -106,13 +106,22 @@ pub(super) async fn fetch(shared: &Shared) -> Result<(), RpcError> {
                 Ok(()) => return Ok(()),
                 Err(error) => last = error,
             },
-            Ok(Err(error)) => last = error,
+            Ok(Err(error)) => last = naming(&address, error),
             Err(_) => {
                 last = RpcError::new(Kind::Unavailable, format!("{address} did not tell its map within {PATIENCE:?}"));
             }
         }
     }
     Err(last)
+}
+
+/// The same error, with the address in its text if that does not say it yet.
+fn naming(address: &str, error: RpcError) -> RpcError {
+    if error.message().contains(address) {
+        return error;
+    }
+    let message = format!("{address}: {}", error.message());
+    error.with_message(message)
 }
 
 fn install(shared: &Shared, view: &ClusterView) -> Result<(), RpcError> {
