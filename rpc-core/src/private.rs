@@ -1,9 +1,11 @@
 //! What generated code calls. Nothing here is for people; it changes with the macros.
 
+mod checked;
+
+pub use checked::{Argument, Checked, Passed, Returned, argument, failure, mergeable, value};
 pub use futures_util::future::BoxFuture;
 pub use inventory;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 pub use crate::call::Reply;
 pub use crate::client::typed::{ServiceClient, merge_replies};
@@ -13,12 +15,12 @@ pub use crate::error::RpcError;
 pub use crate::inject::{Inject, InjectError, Injector, LinkedProvider};
 pub use crate::provider::incoming::{Entry, Incoming, Key};
 pub use crate::provider::{Provider, Service};
-pub use crate::service::MethodResult;
 pub use crate::service::{Balancing, LinkedService, MethodDescriptor, Partial, Routing, ServiceDescriptor};
 pub use crate::slot::Slot;
 
 use crate::error::Kind;
 use crate::route::key;
+use crate::service::MethodResult;
 
 /// The slot of a key of one component.
 ///
@@ -69,22 +71,3 @@ impl KeyParts {
 pub fn refused<'a, R: MethodResult>(error: RpcError) -> UnderWay<'a, R> {
     UnderWay::refused(error)
 }
-
-/// What an argument must be able to do, in one word, so that one type that cannot is one message.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of an rpc method",
-    label = "needs `Serialize + DeserializeOwned + Send`",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for a type of your own",
-    note = "a type with a lifetime has nothing to borrow from once it is decoded: take an owned type",
-    note = "for `Arc` and `Rc` enable serde's feature `rc`; for an array of more than 32 items take a `Vec`"
-)]
-pub trait Argument {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send> Argument for T {}
-
-/// Fails to compile, at the argument's type, when it cannot be sent.
-pub fn assert_argument<T: Argument>() {}
-
-/// Fails to compile, at the returned type, when it cannot be sent back.
-pub fn assert_result<R: MethodResult>() {}

@@ -7,6 +7,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use result::MethodResult;
+pub(crate) use result::{Failure, Value};
 
 use crate::codec::args::Args;
 use crate::error::RpcError;

@@ -97,13 +97,33 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    type __Checked_put = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Route_put<'w> = <__Checked_put as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
     static __METHOD_put: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
         group: "default",
@@ -125,6 +145,7 @@ const _: () = {
         ::wherever::__private::Slot,
         ::wherever::__private::RpcError,
     > {
+        let args = <__Checked_put as ::wherever::__private::Passed>::pass(args);
         let __a0 = args.optional_text(0usize)?;
         ::wherever::__private::slot_of(&__a0)
     }
@@ -162,7 +183,9 @@ const _: () = {
             match call.method().name {
                 "put" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<Result<(), StoreError>>();
+                        let call = <__Checked_put as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let args = call.args()?;
                         let __a0 = args.optional_text(0usize)?;
                         let entry = call
@@ -199,7 +222,6 @@ const _: () = {
             Output = Result<(), StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<Result<(), StoreError>>();
                 let call = match self
                     .0
                     .route(
@@ -209,21 +231,19 @@ const _: () = {
                         ),
                     )
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_put::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_put(
                             provider,
                             __a0,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_put::Far(far) => {
                         far.call(|args| {
                             args.arg("code", &__a0)?;
                             ::core::result::Result::Ok(())
                         })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
-                        ::wherever::__private::refused(error)
-                    }
+                    __Route_put::Refused(error) => ::wherever::__private::refused(error),
                 };
                 call.await
             }

@@ -109,13 +109,52 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    #[cfg(feature = "put")]
+    type __Checked_put = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::argument::<String>();
+            ::wherever::__private::value::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    #[cfg(unix)]
+    type __Checked_sync = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    #[cfg(feature = "put")]
+    type __Route_put<'w> = <__Checked_put as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
+    #[cfg(unix)]
+    type __Route_sync<'w> = <__Checked_sync as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
     #[cfg(feature = "put")]
     static __METHOD_put: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
@@ -157,9 +196,11 @@ const _: () = {
         ::wherever::__private::Slot,
         ::wherever::__private::RpcError,
     > {
-        ::wherever::__private::assert_argument::<String>();
+        let args = <__Checked_put as ::wherever::__private::Passed>::pass(args);
         let __a0: String = args.get(0usize)?;
-        ::wherever::__private::slot_of(&__a0)
+        ::wherever::__private::slot_of(
+            <__Checked_put as ::wherever::__private::Passed>::pass(&__a0),
+        )
     }
     static __SERVICE: ::wherever::__private::ServiceDescriptor = ::wherever::__private::ServiceDescriptor {
         name: "Store",
@@ -203,14 +244,19 @@ const _: () = {
                 #[cfg(feature = "put")]
                 "put" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<Result<(), StoreError>>();
+                        let call = <__Checked_put as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let args = call.args()?;
-                        ::wherever::__private::assert_argument::<String>();
                         let __a0: String = args.get(0usize)?;
                         let entry = call
                             .enter(
                                 ::wherever::__private::Key::at(
-                                    ::wherever::__private::slot_of(&__a0),
+                                    ::wherever::__private::slot_of(
+                                        <__Checked_put as ::wherever::__private::Passed>::pass(
+                                            &__a0,
+                                        ),
+                                    ),
                                 ),
                             )
                             .await?;
@@ -227,7 +273,9 @@ const _: () = {
                 #[cfg(unix)]
                 "sync" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<Result<(), StoreError>>();
+                        let call = <__Checked_sync as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let _args = call.args()?;
                         let entry = call
                             .enter(::wherever::__private::Key::none())
@@ -257,32 +305,32 @@ const _: () = {
             Output = Result<(), StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_argument::<String>();
-                ::wherever::__private::assert_result::<Result<(), StoreError>>();
                 let call = match self
                     .0
                     .route(
                         &__METHOD_put,
                         ::wherever::__private::Key::at(
-                            ::wherever::__private::slot_of(&__a0),
+                            ::wherever::__private::slot_of(
+                                <__Checked_put as ::wherever::__private::Passed>::pass(
+                                    &__a0,
+                                ),
+                            ),
                         ),
                     )
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_put::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_put(
                             provider,
                             __a0,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_put::Far(far) => {
                         far.call(|args| {
                             args.arg("code", &__a0)?;
                             ::core::result::Result::Ok(())
                         })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
-                        ::wherever::__private::refused(error)
-                    }
+                    __Route_put::Refused(error) => ::wherever::__private::refused(error),
                 };
                 call.await
             }
@@ -295,22 +343,19 @@ const _: () = {
             Output = Result<(), StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<Result<(), StoreError>>();
                 let call = match self
                     .0
                     .route(&__METHOD_sync, ::wherever::__private::Key::none())
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_sync::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_sync(
                             provider,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_sync::Far(far) => {
                         far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
-                        ::wherever::__private::refused(error)
-                    }
+                    __Route_sync::Refused(error) => ::wherever::__private::refused(error),
                 };
                 call.await
             }

@@ -105,13 +105,40 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    type __Checked_put = crate::vendor::wherever::__private::Checked<
+        {
+            crate::vendor::wherever::__private::argument::<String>();
+            crate::vendor::wherever::__private::value::<
+                <Result<
+                    (),
+                    StoreError,
+                > as crate::vendor::wherever::__private::Returned>::Value,
+            >();
+            crate::vendor::wherever::__private::failure::<
+                <Result<
+                    (),
+                    StoreError,
+                > as crate::vendor::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Route_put<'w> = <__Checked_put as crate::vendor::wherever::__private::Passed>::Of<
+        crate::vendor::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
     static __METHOD_put: crate::vendor::wherever::__private::MethodDescriptor = crate::vendor::wherever::__private::MethodDescriptor {
         service: "Store",
         group: "default",
@@ -133,9 +160,13 @@ const _: () = {
         crate::vendor::wherever::__private::Slot,
         crate::vendor::wherever::__private::RpcError,
     > {
-        crate::vendor::wherever::__private::assert_argument::<String>();
+        let args = <__Checked_put as crate::vendor::wherever::__private::Passed>::pass(
+            args,
+        );
         let __a0: String = args.get(0usize)?;
-        crate::vendor::wherever::__private::slot_of(&__a0)
+        crate::vendor::wherever::__private::slot_of(
+            <__Checked_put as crate::vendor::wherever::__private::Passed>::pass(&__a0),
+        )
     }
     static __SERVICE: crate::vendor::wherever::__private::ServiceDescriptor = crate::vendor::wherever::__private::ServiceDescriptor {
         name: "Store",
@@ -171,16 +202,19 @@ const _: () = {
             match call.method().name {
                 "put" => {
                     ::std::boxed::Box::pin(async move {
-                        crate::vendor::wherever::__private::assert_result::<
-                            Result<(), StoreError>,
-                        >();
+                        let call = <__Checked_put as crate::vendor::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let args = call.args()?;
-                        crate::vendor::wherever::__private::assert_argument::<String>();
                         let __a0: String = args.get(0usize)?;
                         let entry = call
                             .enter(
                                 crate::vendor::wherever::__private::Key::at(
-                                    crate::vendor::wherever::__private::slot_of(&__a0),
+                                    crate::vendor::wherever::__private::slot_of(
+                                        <__Checked_put as crate::vendor::wherever::__private::Passed>::pass(
+                                            &__a0,
+                                        ),
+                                    ),
                                 ),
                             )
                             .await?;
@@ -211,32 +245,32 @@ const _: () = {
             Output = Result<(), StoreError>,
         > + ::core::marker::Send {
             async move {
-                crate::vendor::wherever::__private::assert_argument::<String>();
-                crate::vendor::wherever::__private::assert_result::<
-                    Result<(), StoreError>,
-                >();
                 let call = match self
                     .0
                     .route(
                         &__METHOD_put,
                         crate::vendor::wherever::__private::Key::at(
-                            crate::vendor::wherever::__private::slot_of(&__a0),
+                            crate::vendor::wherever::__private::slot_of(
+                                <__Checked_put as crate::vendor::wherever::__private::Passed>::pass(
+                                    &__a0,
+                                ),
+                            ),
                         ),
                     )
                 {
-                    crate::vendor::wherever::__private::Route::Near(near) => {
+                    __Route_put::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_put(
                             provider,
                             __a0,
                         ))
                     }
-                    crate::vendor::wherever::__private::Route::Far(far) => {
+                    __Route_put::Far(far) => {
                         far.call(|args| {
                             args.arg("code", &__a0)?;
                             ::core::result::Result::Ok(())
                         })
                     }
-                    crate::vendor::wherever::__private::Route::Refused(error) => {
+                    __Route_put::Refused(error) => {
                         crate::vendor::wherever::__private::refused(error)
                     }
                 };

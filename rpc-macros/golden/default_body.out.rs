@@ -107,13 +107,34 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    type __Checked_twice = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::argument::<u64>();
+            ::wherever::__private::value::<
+                <Result<u64, StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<u64, StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Route_twice<'w> = <__Checked_twice as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
     static __METHOD_twice: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
         group: "default",
@@ -135,9 +156,11 @@ const _: () = {
         ::wherever::__private::Slot,
         ::wherever::__private::RpcError,
     > {
-        ::wherever::__private::assert_argument::<u64>();
+        let args = <__Checked_twice as ::wherever::__private::Passed>::pass(args);
         let __a0: u64 = args.get(0usize)?;
-        ::wherever::__private::slot_of(&__a0)
+        ::wherever::__private::slot_of(
+            <__Checked_twice as ::wherever::__private::Passed>::pass(&__a0),
+        )
     }
     static __SERVICE: ::wherever::__private::ServiceDescriptor = ::wherever::__private::ServiceDescriptor {
         name: "Store",
@@ -173,16 +196,19 @@ const _: () = {
             match call.method().name {
                 "twice" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<
-                            Result<u64, StoreError>,
-                        >();
+                        let call = <__Checked_twice as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let args = call.args()?;
-                        ::wherever::__private::assert_argument::<u64>();
                         let __a0: u64 = args.get(0usize)?;
                         let entry = call
                             .enter(
                                 ::wherever::__private::Key::at(
-                                    ::wherever::__private::slot_of(&__a0),
+                                    ::wherever::__private::slot_of(
+                                        <__Checked_twice as ::wherever::__private::Passed>::pass(
+                                            &__a0,
+                                        ),
+                                    ),
                                 ),
                             )
                             .await?;
@@ -213,30 +239,32 @@ const _: () = {
             Output = Result<u64, StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_argument::<u64>();
-                ::wherever::__private::assert_result::<Result<u64, StoreError>>();
                 let call = match self
                     .0
                     .route(
                         &__METHOD_twice,
                         ::wherever::__private::Key::at(
-                            ::wherever::__private::slot_of(&__a0),
+                            ::wherever::__private::slot_of(
+                                <__Checked_twice as ::wherever::__private::Passed>::pass(
+                                    &__a0,
+                                ),
+                            ),
                         ),
                     )
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_twice::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_twice(
                             provider,
                             __a0,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_twice::Far(far) => {
                         far.call(|args| {
                             args.arg("number", &__a0)?;
                             ::core::result::Result::Ok(())
                         })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
+                    __Route_twice::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
                 };

@@ -114,13 +114,36 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    type __Checked_sum = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::argument::<(u64, u64)>();
+            ::wherever::__private::argument::<u64>();
+            ::wherever::__private::argument::<u64>();
+            ::wherever::__private::value::<
+                <Result<u64, StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<u64, StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Route_sum<'w> = <__Checked_sum as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
     static __METHOD_sum: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
         group: "default",
@@ -142,9 +165,11 @@ const _: () = {
         ::wherever::__private::Slot,
         ::wherever::__private::RpcError,
     > {
-        ::wherever::__private::assert_argument::<(u64, u64)>();
+        let args = <__Checked_sum as ::wherever::__private::Passed>::pass(args);
         let __a0: (u64, u64) = args.get(0usize)?;
-        ::wherever::__private::slot_of(&__a0)
+        ::wherever::__private::slot_of(
+            <__Checked_sum as ::wherever::__private::Passed>::pass(&__a0),
+        )
     }
     static __SERVICE: ::wherever::__private::ServiceDescriptor = ::wherever::__private::ServiceDescriptor {
         name: "Store",
@@ -182,20 +207,21 @@ const _: () = {
             match call.method().name {
                 "sum" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<
-                            Result<u64, StoreError>,
-                        >();
+                        let call = <__Checked_sum as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let args = call.args()?;
-                        ::wherever::__private::assert_argument::<(u64, u64)>();
                         let __a0: (u64, u64) = args.get(0usize)?;
-                        ::wherever::__private::assert_argument::<u64>();
                         let __a1: u64 = args.get(1usize)?;
-                        ::wherever::__private::assert_argument::<u64>();
                         let __a2: u64 = args.get(2usize)?;
                         let entry = call
                             .enter(
                                 ::wherever::__private::Key::at(
-                                    ::wherever::__private::slot_of(&__a0),
+                                    ::wherever::__private::slot_of(
+                                        <__Checked_sum as ::wherever::__private::Passed>::pass(
+                                            &__a0,
+                                        ),
+                                    ),
                                 ),
                             )
                             .await?;
@@ -230,20 +256,20 @@ const _: () = {
             Output = Result<u64, StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_argument::<(u64, u64)>();
-                ::wherever::__private::assert_argument::<u64>();
-                ::wherever::__private::assert_argument::<u64>();
-                ::wherever::__private::assert_result::<Result<u64, StoreError>>();
                 let call = match self
                     .0
                     .route(
                         &__METHOD_sum,
                         ::wherever::__private::Key::at(
-                            ::wherever::__private::slot_of(&__a0),
+                            ::wherever::__private::slot_of(
+                                <__Checked_sum as ::wherever::__private::Passed>::pass(
+                                    &__a0,
+                                ),
+                            ),
                         ),
                     )
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_sum::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_sum(
                             provider,
                             __a0,
@@ -251,7 +277,7 @@ const _: () = {
                             __a2,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_sum::Far(far) => {
                         far.call(|args| {
                             args.arg("arg0", &__a0)?;
                             args.arg("c", &__a1)?;
@@ -259,9 +285,7 @@ const _: () = {
                             ::core::result::Result::Ok(())
                         })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
-                        ::wherever::__private::refused(error)
-                    }
+                    __Route_sum::Refused(error) => ::wherever::__private::refused(error),
                 };
                 call.await
             }

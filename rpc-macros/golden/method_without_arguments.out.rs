@@ -95,13 +95,33 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    type __Checked_ping = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Route_ping<'w> = <__Checked_ping as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
     static __METHOD_ping: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
         group: "default",
@@ -152,7 +172,9 @@ const _: () = {
             match call.method().name {
                 "ping" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<Result<(), StoreError>>();
+                        let call = <__Checked_ping as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let _args = call.args()?;
                         let entry = call
                             .enter(::wherever::__private::Key::none())
@@ -180,22 +202,19 @@ const _: () = {
             Output = Result<(), StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<Result<(), StoreError>>();
                 let call = match self
                     .0
                     .route(&__METHOD_ping, ::wherever::__private::Key::none())
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_ping::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_ping(
                             provider,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_ping::Far(far) => {
                         far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
-                        ::wherever::__private::refused(error)
-                    }
+                    __Route_ping::Refused(error) => ::wherever::__private::refused(error),
                 };
                 call.await
             }

@@ -103,13 +103,56 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    type __Checked_whole = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Result<Vec<Url>, StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<
+                    Vec<Url>,
+                    StoreError,
+                > as ::wherever::__private::Returned>::Failure,
+            >();
+            ::wherever::__private::mergeable::<
+                <Result<Vec<Url>, StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            true
+        },
+    >;
+    type __Checked_partial = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Alias<u64> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Alias<u64> as ::wherever::__private::Returned>::Failure,
+            >();
+            ::wherever::__private::mergeable::<
+                <Alias<u64> as ::wherever::__private::Returned>::Value,
+            >();
+            true
+        },
+    >;
+    type __Route_whole<'w> = <__Checked_whole as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
+    type __Route_partial<'w> = <__Checked_partial as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
     static __METHOD_whole: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
         group: "default",
@@ -126,7 +169,11 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::Some(
-            ::wherever::__private::merge_replies::<Result<Vec<Url>, StoreError>>,
+            ::wherever::__private::merge_replies::<
+                <__Checked_whole as ::wherever::__private::Passed>::Of<
+                    Result<Vec<Url>, StoreError>,
+                >,
+            >,
         ),
     };
     static __METHOD_partial: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
@@ -145,7 +192,9 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::Some(
-            ::wherever::__private::merge_replies::<Alias<u64>>,
+            ::wherever::__private::merge_replies::<
+                <__Checked_partial as ::wherever::__private::Passed>::Of<Alias<u64>>,
+            >,
         ),
     };
     static __SERVICE: ::wherever::__private::ServiceDescriptor = ::wherever::__private::ServiceDescriptor {
@@ -187,9 +236,9 @@ const _: () = {
             match call.method().name {
                 "whole" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<
-                            Result<Vec<Url>, StoreError>,
-                        >();
+                        let call = <__Checked_whole as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let _args = call.args()?;
                         let entry = call
                             .enter(::wherever::__private::Key::none())
@@ -203,7 +252,9 @@ const _: () = {
                 }
                 "partial" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<Alias<u64>>();
+                        let call = <__Checked_partial as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let args = call.args()?;
                         let __a0 = args.text(0usize)?;
                         let entry = call
@@ -235,20 +286,19 @@ const _: () = {
             Output = Result<Vec<Url>, StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<Result<Vec<Url>, StoreError>>();
                 let call = match self
                     .0
                     .route(&__METHOD_whole, ::wherever::__private::Key::none())
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_whole::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_whole(
                             provider,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_whole::Far(far) => {
                         far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
+                    __Route_whole::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
                 };
@@ -261,24 +311,23 @@ const _: () = {
             __a0: &str,
         ) -> impl ::core::future::Future<Output = Alias<u64>> + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<Alias<u64>>();
                 let call = match self
                     .0
                     .route(&__METHOD_partial, ::wherever::__private::Key::none())
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_partial::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_partial(
                             provider,
                             __a0,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_partial::Far(far) => {
                         far.call(|args| {
                             args.arg("prefix", &__a0)?;
                             ::core::result::Result::Ok(())
                         })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
+                    __Route_partial::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
                 };

@@ -103,13 +103,47 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    type __Checked_here_first = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Checked_in_turn = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Route_here_first<'w> = <__Checked_here_first as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
+    type __Route_in_turn<'w> = <__Checked_in_turn as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __StoreShim>,
+    >;
     static __METHOD_here_first: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
         group: "default",
@@ -182,7 +216,9 @@ const _: () = {
             match call.method().name {
                 "here_first" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<Result<(), StoreError>>();
+                        let call = <__Checked_here_first as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let _args = call.args()?;
                         let entry = call
                             .enter(::wherever::__private::Key::none())
@@ -198,7 +234,9 @@ const _: () = {
                 }
                 "in_turn" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<Result<(), StoreError>>();
+                        let call = <__Checked_in_turn as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let _args = call.args()?;
                         let entry = call
                             .enter(::wherever::__private::Key::none())
@@ -226,20 +264,19 @@ const _: () = {
             Output = Result<(), StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<Result<(), StoreError>>();
                 let call = match self
                     .0
                     .route(&__METHOD_here_first, ::wherever::__private::Key::none())
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_here_first::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_here_first(
                             provider,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_here_first::Far(far) => {
                         far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
+                    __Route_here_first::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
                 };
@@ -253,20 +290,19 @@ const _: () = {
             Output = Result<(), StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<Result<(), StoreError>>();
                 let call = match self
                     .0
                     .route(&__METHOD_in_turn, ::wherever::__private::Key::none())
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_in_turn::Near(near) => {
                         near.run(move |provider| <dyn __StoreShim as __StoreShim>::__wherever_in_turn(
                             provider,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_in_turn::Far(far) => {
                         far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
+                    __Route_in_turn::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
                 };

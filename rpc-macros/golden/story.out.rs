@@ -119,13 +119,72 @@ const _: () = {
         }
     }
 };
-#[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+#[allow(
+    deprecated,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unused_qualifications
+)]
 #[allow(
     clippy::needless_arbitrary_self_type,
     clippy::too_many_arguments,
     clippy::type_complexity
 )]
 const _: () = {
+    type __Checked_put = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::argument::<String>();
+            ::wherever::__private::argument::<Url>();
+            ::wherever::__private::value::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<(), StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Checked_get = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Result<
+                    Option<Url>,
+                    StoreError,
+                > as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<
+                    Option<Url>,
+                    StoreError,
+                > as ::wherever::__private::Returned>::Failure,
+            >();
+            true
+        },
+    >;
+    type __Checked_count = ::wherever::__private::Checked<
+        {
+            ::wherever::__private::value::<
+                <Result<u64, StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            ::wherever::__private::failure::<
+                <Result<u64, StoreError> as ::wherever::__private::Returned>::Failure,
+            >();
+            ::wherever::__private::mergeable::<
+                <Result<u64, StoreError> as ::wherever::__private::Returned>::Value,
+            >();
+            true
+        },
+    >;
+    type __Route_put<'w> = <__Checked_put as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __UrlStoreShim>,
+    >;
+    type __Route_get<'w> = <__Checked_get as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __UrlStoreShim>,
+    >;
+    type __Route_count<'w> = <__Checked_count as ::wherever::__private::Passed>::Of<
+        ::wherever::__private::Route<'w, dyn __UrlStoreShim>,
+    >;
     static __METHOD_put: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "goto.UrlStore",
         group: "urls",
@@ -172,7 +231,11 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::Some(
-            ::wherever::__private::merge_replies::<Result<u64, StoreError>>,
+            ::wherever::__private::merge_replies::<
+                <__Checked_count as ::wherever::__private::Passed>::Of<
+                    Result<u64, StoreError>,
+                >,
+            >,
         ),
     };
     fn __slot_of_put(
@@ -181,9 +244,11 @@ const _: () = {
         ::wherever::__private::Slot,
         ::wherever::__private::RpcError,
     > {
-        ::wherever::__private::assert_argument::<String>();
+        let args = <__Checked_put as ::wherever::__private::Passed>::pass(args);
         let __a0: String = args.get(0usize)?;
-        ::wherever::__private::slot_of(&__a0)
+        ::wherever::__private::slot_of(
+            <__Checked_put as ::wherever::__private::Passed>::pass(&__a0),
+        )
     }
     fn __slot_of_get(
         args: &::wherever::__private::Args<'_>,
@@ -191,6 +256,7 @@ const _: () = {
         ::wherever::__private::Slot,
         ::wherever::__private::RpcError,
     > {
+        let args = <__Checked_get as ::wherever::__private::Passed>::pass(args);
         let __a0 = args.text(0usize)?;
         ::wherever::__private::slot_of(&__a0)
     }
@@ -240,16 +306,20 @@ const _: () = {
             match call.method().name {
                 "put" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<Result<(), StoreError>>();
+                        let call = <__Checked_put as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let args = call.args()?;
-                        ::wherever::__private::assert_argument::<String>();
                         let __a0: String = args.get(0usize)?;
-                        ::wherever::__private::assert_argument::<Url>();
                         let __a1: Url = args.get(1usize)?;
                         let entry = call
                             .enter(
                                 ::wherever::__private::Key::at(
-                                    ::wherever::__private::slot_of(&__a0),
+                                    ::wherever::__private::slot_of(
+                                        <__Checked_put as ::wherever::__private::Passed>::pass(
+                                            &__a0,
+                                        ),
+                                    ),
                                 ),
                             )
                             .await?;
@@ -266,9 +336,9 @@ const _: () = {
                 }
                 "get" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<
-                            Result<Option<Url>, StoreError>,
-                        >();
+                        let call = <__Checked_get as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let args = call.args()?;
                         let __a0 = args.text(0usize)?;
                         let entry = call
@@ -290,9 +360,9 @@ const _: () = {
                 }
                 "count" => {
                     ::std::boxed::Box::pin(async move {
-                        ::wherever::__private::assert_result::<
-                            Result<u64, StoreError>,
-                        >();
+                        let call = <__Checked_count as ::wherever::__private::Passed>::pass(
+                            &call,
+                        );
                         let _args = call.args()?;
                         let entry = call
                             .enter(::wherever::__private::Key::none())
@@ -324,35 +394,34 @@ const _: () = {
             Output = Result<(), StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_argument::<String>();
-                ::wherever::__private::assert_argument::<Url>();
-                ::wherever::__private::assert_result::<Result<(), StoreError>>();
                 let call = match self
                     .0
                     .route(
                         &__METHOD_put,
                         ::wherever::__private::Key::at(
-                            ::wherever::__private::slot_of(&__a0),
+                            ::wherever::__private::slot_of(
+                                <__Checked_put as ::wherever::__private::Passed>::pass(
+                                    &__a0,
+                                ),
+                            ),
                         ),
                     )
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_put::Near(near) => {
                         near.run(move |provider| <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_put(
                             provider,
                             __a0,
                             __a1,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_put::Far(far) => {
                         far.call(|args| {
                             args.arg("code", &__a0)?;
                             args.arg("url", &__a1)?;
                             ::core::result::Result::Ok(())
                         })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
-                        ::wherever::__private::refused(error)
-                    }
+                    __Route_put::Refused(error) => ::wherever::__private::refused(error),
                 };
                 call.await
             }
@@ -365,9 +434,6 @@ const _: () = {
             Output = Result<Option<Url>, StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<
-                    Result<Option<Url>, StoreError>,
-                >();
                 let call = match self
                     .0
                     .route(
@@ -377,21 +443,19 @@ const _: () = {
                         ),
                     )
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_get::Near(near) => {
                         near.run(move |provider| <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_get(
                             provider,
                             __a0,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_get::Far(far) => {
                         far.call(|args| {
                             args.arg("code", &__a0)?;
                             ::core::result::Result::Ok(())
                         })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
-                        ::wherever::__private::refused(error)
-                    }
+                    __Route_get::Refused(error) => ::wherever::__private::refused(error),
                 };
                 call.await
             }
@@ -403,20 +467,19 @@ const _: () = {
             Output = Result<u64, StoreError>,
         > + ::core::marker::Send {
             async move {
-                ::wherever::__private::assert_result::<Result<u64, StoreError>>();
                 let call = match self
                     .0
                     .route(&__METHOD_count, ::wherever::__private::Key::none())
                 {
-                    ::wherever::__private::Route::Near(near) => {
+                    __Route_count::Near(near) => {
                         near.run(move |provider| <dyn __UrlStoreShim as __UrlStoreShim>::__wherever_count(
                             provider,
                         ))
                     }
-                    ::wherever::__private::Route::Far(far) => {
+                    __Route_count::Far(far) => {
                         far.call(|_args| { ::core::result::Result::Ok(()) })
                     }
-                    ::wherever::__private::Route::Refused(error) => {
+                    __Route_count::Refused(error) => {
                         ::wherever::__private::refused(error)
                     }
                 };

@@ -1,6 +1,7 @@
 //! What an annotated trait becomes, one file per generated thing.
 
 mod calls;
+mod checks;
 mod client;
 mod descriptors;
 mod dispatch;
@@ -14,11 +15,10 @@ mod trait_;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Path;
-use syn::spanned::Spanned as _;
 
 pub(crate) use stub::stub;
 
-use crate::model::{KeyPart, Method, Service};
+use crate::model::{KeyPart, Method, Passing, Service};
 use crate::names;
 
 /// An annotated trait without mistakes. Expands to:
@@ -27,6 +27,7 @@ use crate::names;
 /// pub trait __UrlStoreShim { … }                     // shim: its object-safe twin
 /// pub struct UrlStoreClient(…);                      // client
 /// const _: () = {
+///     type __Checked_get = …                         // checks: of what types must be able to do
 ///     static __METHOD_get: … ; static __SERVICE: …   // descriptors
 ///     impl<P: UrlStore> __UrlStoreShim for P { … }   // shim
 ///     impl Service for dyn __UrlStoreShim { … }      // dispatch: a remote call arrives
@@ -38,6 +39,7 @@ pub(crate) fn service(service: &Service) -> TokenStream {
     let trait_ = trait_::expand(&cx);
     let shim_trait = shim::declaration(&cx);
     let client = client::expand(&cx);
+    let checks = checks::expand(&cx);
     let descriptors = descriptors::expand(&cx);
     let shim_impl = shim::blanket(&cx);
     let dispatch = dispatch::expand(&cx);
@@ -48,9 +50,10 @@ pub(crate) fn service(service: &Service) -> TokenStream {
         #shim_trait
         #client
         #(#cfgs)*
-        #[allow(deprecated, non_snake_case, non_upper_case_globals, unused_qualifications)]
+        #[allow(deprecated, non_camel_case_types, non_snake_case, non_upper_case_globals, unused_qualifications)]
         #[allow(clippy::needless_arbitrary_self_type, clippy::too_many_arguments, clippy::type_complexity)]
         const _: () = {
+            #checks
             #descriptors
             #shim_impl
             #dispatch
@@ -102,16 +105,26 @@ impl<'a> Cx<'a> {
     /// The slot of a method's key, from its locals: a `Result<Slot, RpcError>`; `None` without a key.
     fn slot(&self, method: &Method) -> Option<TokenStream> {
         let private = &self.private;
+        let component = |part: &KeyPart<'_>| {
+            let local = names::local(part.index);
+            match (part.field, &part.arg.passing) {
+                (None, Passing::Text | Passing::OptionalText) => quote!(&#local),
+                (None, _) => checks::passed(self, method, &quote!(&#local)),
+                (Some(field), _) => {
+                    let local = checks::passed(self, method, &quote!(&#local));
+                    quote!(&#local.#field)
+                }
+            }
+        };
         match &*method.key() {
             [] => None,
             [part] => {
                 let component = component(part);
-                let slot = quote!(#private::slot_of(&#component));
-                Some(if part.field.is_some() { slot } else { located::located(slot, part.arg.ty.span()) })
+                Some(quote!(#private::slot_of(#component)))
             }
             parts => {
                 let components = parts.iter().map(component);
-                Some(quote!(#private::KeyParts::new() #(.and(&#components))* .slot()))
+                Some(quote!(#private::KeyParts::new() #(.and(#components))* .slot()))
             }
         }
     }
@@ -123,15 +136,6 @@ impl<'a> Cx<'a> {
             Some(slot) => quote!(#private::Key::at(#slot)),
             None => quote!(#private::Key::none()),
         }
-    }
-}
-
-/// `__a0` or `__a0.year`.
-fn component(part: &KeyPart<'_>) -> TokenStream {
-    let local = names::local(part.index);
-    match part.field {
-        Some(field) => quote!(#local.#field),
-        None => quote!(#local),
     }
 }
 

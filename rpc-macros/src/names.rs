@@ -30,6 +30,16 @@ pub(crate) fn descriptor(method: &Ident) -> Ident {
     Ident::new(&format!("__METHOD_{}", method.unraw()), Span::call_site())
 }
 
+/// `get` → `__Checked_get`, through which goes all code that takes what the method's types can do for granted.
+pub(crate) fn checked(method: &Ident) -> Ident {
+    Ident::new(&format!("__Checked_{}", method.unraw()), Span::call_site())
+}
+
+/// `get` → `__Route_get`, where a call of the method goes.
+pub(crate) fn route(method: &Ident) -> Ident {
+    Ident::new(&format!("__Route_{}", method.unraw()), Span::call_site())
+}
+
 /// `get` → `__slot_of_get`, which hashes the key of raw arguments.
 pub(crate) fn slot_of(method: &Ident) -> Ident {
     Ident::new(&format!("__slot_of_{}", method.unraw()), Span::call_site())

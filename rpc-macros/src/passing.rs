@@ -1,6 +1,8 @@
 //! How an argument of a given type is decoded and handed to the provider.
 
-use syn::{GenericArgument, Path, PathArguments, Type, TypeReference, parse_quote};
+use proc_macro2::Span;
+use syn::spanned::Spanned as _;
+use syn::{GenericArgument, Path, PathArguments, Type, TypeReference, parse_quote, parse_quote_spanned};
 
 use crate::lifetimes;
 use crate::model::Passing;
@@ -63,7 +65,8 @@ fn ends_in(path: &Path, name: &str) -> bool {
 
 fn vec_of(elem: &Type) -> Type {
     let elem = lifetimes::elided(elem);
-    parse_quote!(::std::vec::Vec<#elem>)
+    // What is wrong with it is wrong with its items.
+    parse_quote_spanned!(elem.span().resolved_at(Span::call_site())=> ::std::vec::Vec<#elem>)
 }
 
 fn path_buf() -> Type {

@@ -8,11 +8,6 @@ use serde::de::DeserializeOwned;
 use crate::error::RpcError;
 
 /// What a method returns: a `Result`, by whatever alias.
-#[diagnostic::on_unimplemented(
-    message = "an rpc method cannot return `{Self}`",
-    label = "must be `Result<T, E>`",
-    note = "`E` can be `RpcError`, or an error of your own that is `From<RpcError>`"
-)]
 pub trait MethodResult: Send + 'static {
     /// The value.
     type Value: Serialize + DeserializeOwned + Send + 'static;

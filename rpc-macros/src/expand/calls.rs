@@ -4,7 +4,6 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned as _;
 
-use super::dispatch::assertion;
 use super::located::located;
 use super::{Cx, locals, trait_};
 use crate::model::Method;
@@ -16,9 +15,9 @@ use crate::names;
 ///     fn get(&self, __a0: &str) -> impl Future<Output = Result<Url, StoreError>> + Send {
 ///         async move {
 ///             let call = match self.0.route(&__METHOD_get, Key::at(slot_of(&__a0))) {
-///                 Route::Near(near) => near.run(move |provider| provider.__wherever_get(__a0)),
-///                 Route::Far(far) => far.call(|args| { args.arg("code", &__a0)?; Ok(()) }),
-///                 Route::Refused(error) => refused(error),
+///                 __Route_get::Near(near) => near.run(move |provider| provider.__wherever_get(__a0)),
+///                 __Route_get::Far(far) => far.call(|args| { args.arg("code", &__a0)?; Ok(()) }),
+///                 __Route_get::Refused(error) => refused(error),
 ///             };
 ///             call.await
 ///         }
@@ -40,8 +39,7 @@ fn call(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let signature = trait_::signature(method, &locals(method));
     let descriptor = names::descriptor(&method.item.sig.ident);
     let result = method.result();
-    let checks = method.args.iter().map(|arg| assertion(cx, arg));
-    let check = located(quote!(#private::assert_result::<#result>();), result.span());
+    let route = names::route(&method.item.sig.ident);
     let key = cx.key(method);
     let near = located(near(cx, method), result.span());
     let far = far(method);
@@ -52,12 +50,10 @@ fn call(cx: &Cx<'_>, method: &Method) -> TokenStream {
         #[allow(clippy::manual_async_fn)]
         #signature {
             async move {
-                #(#checks)*
-                #check
                 let call = match self.0.route(&#descriptor, #key) {
-                    #private::Route::Near(near) => #near,
-                    #private::Route::Far(far) => #far,
-                    #private::Route::Refused(error) => #refused,
+                    #route::Near(near) => #near,
+                    #route::Far(far) => #far,
+                    #route::Refused(error) => #refused,
                 };
                 #call
             }

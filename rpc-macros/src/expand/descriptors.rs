@@ -1,13 +1,12 @@
 //! The trait as data, and its entry in the list of linked services.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::Member;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned as _;
 
 use super::dispatch::decode;
-use super::{Cx, locals};
+use super::{Cx, checks, locals};
 use crate::model::{KeyPart, Method, Routing};
 use crate::names;
 
@@ -103,7 +102,9 @@ fn merge(private: &TokenStream, method: &Method) -> TokenStream {
     match method.marks.routing.as_ref().map(|routing| routing.value) {
         Some(Routing::All | Routing::AllPartial) => {
             let result = method.result();
-            quote_spanned!(result.span()=> ::core::option::Option::Some(#private::merge_replies::<#result>))
+            let checked = names::checked(&method.item.sig.ident);
+            let result = quote!(<#checked as #private::Passed>::Of<#result>);
+            quote!(::core::option::Option::Some(#private::merge_replies::<#result>))
         }
         _ => quote!(::core::option::Option::None),
     }
@@ -117,9 +118,11 @@ fn slot_of(cx: &Cx<'_>, method: &Method) -> Option<TokenStream> {
     let locals = locals(method);
     let mut indices: Vec<_> = method.key().iter().map(|part| part.index).collect();
     indices.dedup();
-    let decoded = indices.into_iter().map(|index| decode(cx, index, &method.args[index], &locals[index]));
+    let decoded = indices.into_iter().map(|index| decode(index, &method.args[index], &locals[index]));
+    let args = checks::passed(cx, method, &quote!(args));
     Some(quote! {
         fn #name(args: &#private::Args<'_>) -> ::core::result::Result<#private::Slot, #private::RpcError> {
+            let args = #args;
             #(#decoded)*
             #slot
         }

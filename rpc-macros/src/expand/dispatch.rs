@@ -5,7 +5,7 @@ use quote::quote;
 use syn::spanned::Spanned as _;
 
 use super::located::located;
-use super::{Cx, locals};
+use super::{Cx, checks, locals};
 use crate::model::{Argument, Method, Passing};
 use crate::names;
 
@@ -16,6 +16,7 @@ use crate::names;
 ///     fn dispatch(self: Arc<Self>, call: Incoming) -> BoxFuture<'static, Result<Reply, RpcError>> {
 ///         match call.method().name {
 ///             "get" => Box::pin(async move {
+///                 let call = __Checked_get::pass(&call);
 ///                 let args = call.args()?;
 ///                 let __a0 = args.text(0)?;
 ///                 let entry = call.enter(Key::at(slot_of(&__a0))).await?;
@@ -49,12 +50,11 @@ pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
 }
 
 fn arm(cx: &Cx<'_>, method: &Method) -> TokenStream {
-    let Cx { private, shim, .. } = cx;
+    let shim = &cx.shim;
     let name = &method.name.value;
     let shim_method = names::shim_method(&method.item.sig.ident);
     let locals = locals(method);
-    let decoded =
-        method.args.iter().zip(&locals).enumerate().map(|(index, (arg, local))| decode(cx, index, arg, local));
+    let decoded = method.args.iter().zip(&locals).enumerate().map(|(index, (arg, local))| decode(index, arg, local));
     let passed = method.args.iter().zip(&locals).map(|(arg, local)| pass(arg, local));
     let key = cx.key(method);
     let args = if method.args.is_empty() { quote!(_args) } else { quote!(args) };
@@ -66,10 +66,10 @@ fn arm(cx: &Cx<'_>, method: &Method) -> TokenStream {
         quote!(entry.run(#call).await)
     };
     let run = located(run, result.span());
-    let check = located(quote!(#private::assert_result::<#result>();), result.span());
+    let incoming = checks::passed(cx, method, &quote!(&call));
     quote! {
         #name => ::std::boxed::Box::pin(async move {
-            #check
+            let call = #incoming;
             let #args = call.args()?;
             #(#decoded)*
             let entry = call.enter(#key).await?;
@@ -79,8 +79,7 @@ fn arm(cx: &Cx<'_>, method: &Method) -> TokenStream {
 }
 
 /// `let __a0: T = args.get(0)?;`
-pub(super) fn decode(cx: &Cx<'_>, index: usize, arg: &Argument, local: &Ident) -> TokenStream {
-    let check = assertion(cx, arg);
+pub(super) fn decode(index: usize, arg: &Argument, local: &Ident) -> TokenStream {
     let decoded = match &arg.passing {
         Passing::Text => quote!(let #local = args.text(#index)?;),
         Passing::OptionalText => quote!(let #local = args.optional_text(#index)?;),
@@ -89,18 +88,7 @@ pub(super) fn decode(cx: &Cx<'_>, index: usize, arg: &Argument, local: &Ident) -
             quote!(let #local: ::core::option::Option<#ty> = args.get(#index)?;)
         }
     };
-    located(quote!(#check #decoded), arg.ty.span())
-}
-
-/// Fails to compile, before anything else at the same place does, if the argument cannot be sent.
-pub(super) fn assertion(cx: &Cx<'_>, arg: &Argument) -> TokenStream {
-    let private = &cx.private;
-    match &arg.passing {
-        Passing::Text | Passing::OptionalText => TokenStream::new(),
-        Passing::Owned(ty) | Passing::Lent(ty) | Passing::OptionalLent(ty) | Passing::OptionalDeref(ty) => {
-            located(quote!(#private::assert_argument::<#ty>();), arg.ty.span())
-        }
-    }
+    located(decoded, arg.ty.span())
 }
 
 /// The decoded argument as the provider takes it.

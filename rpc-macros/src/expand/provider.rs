@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::Path;
 use syn::spanned::Spanned as _;
 
 use crate::parse::cfgs;
@@ -10,22 +11,25 @@ use crate::provider::Provider;
 /// Expands to the impl, unchanged, and:
 /// ```text
 /// const _: () = {
-///     fn __build(injector: &Injector<'_>) -> Result<Provider, InjectError> { … }    // absent for `given`
-///     fn __adopt(value: Arc<dyn Any + Send + Sync>) -> Option<Provider> { … }
-///     inventory::submit! { LinkedProvider { build: Some(__build), adopt: __adopt, … } }
+///     fn __service<P: UrlStore>() -> &'static ServiceDescriptor { … }
+///     fn __build<P: UrlStore + Inject>(injector: &Injector<'_>) -> Result<Provider, InjectError> { … }  // absent for `given`
+///     fn __adopt<P: UrlStore>(value: Arc<dyn Any + Send + Sync>) -> Option<Provider> { … }
+///     inventory::submit! { LinkedProvider { build: Some(__build::<Urls>), adopt: __adopt::<Urls>, … } }
 /// };
 /// ```
+/// Generic, so that what the trait asks of a provider is asked at the impl and not once more in each of them. What is built or
+/// adopted has the type that the trait's hidden function takes: if it has none, that alone is said.
 pub(crate) fn expand(provider: &Provider) -> TokenStream {
     let Provider { krate, given, item, trait_ } = provider;
     let private = quote!(#krate::__private);
     let ty = &item.self_ty;
     let cfgs = cfgs(&item.attrs);
-    let wrap = quote_spanned!(trait_.span()=> <#ty as #trait_>::__wherever_provider);
-    let service = quote_spanned!(trait_.span()=> <#ty as #trait_>::__wherever_service);
+    let wrap = quote_spanned!(trait_.span()=> <__Provider as #trait_>::__wherever_provider);
+    let service = quote_spanned!(trait_.span()=> <__Provider as #trait_>::__wherever_service);
     let (build, built) = if *given {
         (None, quote!(::core::option::Option::None))
     } else {
-        (Some(build(provider, &private, &wrap)), quote!(::core::option::Option::Some(__build)))
+        (Some(build(trait_, &private, &wrap)), quote!(::core::option::Option::Some(__build::<#ty>)))
     };
     quote! {
         #item
@@ -33,35 +37,37 @@ pub(crate) fn expand(provider: &Provider) -> TokenStream {
         #(#cfgs)*
         #[allow(deprecated, unused_qualifications)]
         const _: () = {
+            fn __service<__Provider: #trait_>() -> &'static #private::ServiceDescriptor {
+                #service()
+            }
+
             #build
 
-            fn __adopt(
+            fn __adopt<__Provider: #trait_>(
                 value: ::std::sync::Arc<dyn ::core::any::Any + ::core::marker::Send + ::core::marker::Sync>,
             ) -> ::core::option::Option<#private::Provider> {
-                value.downcast::<#ty>().ok().map(#wrap)
+                value.downcast().ok().map(#wrap)
             }
 
             #private::inventory::submit! {
                 #private::LinkedProvider {
                     type_id: ::core::any::TypeId::of::<#ty>,
                     type_name: ::core::any::type_name::<#ty>,
-                    service: #service,
+                    service: __service::<#ty>,
                     build: #built,
-                    adopt: __adopt,
+                    adopt: __adopt::<#ty>,
                 }
             }
         };
     }
 }
 
-fn build(provider: &Provider, private: &TokenStream, wrap: &TokenStream) -> TokenStream {
-    let ty = &provider.item.self_ty;
-    let single = quote_spanned!(ty.span()=> injector.single::<#ty>()?);
+fn build(trait_: &Path, private: &TokenStream, wrap: &TokenStream) -> TokenStream {
     quote! {
-        fn __build(
+        fn __build<__Provider: #trait_ + #private::Inject>(
             injector: &#private::Injector<'_>,
         ) -> ::core::result::Result<#private::Provider, #private::InjectError> {
-            ::core::result::Result::Ok(#wrap(#single))
+            ::core::result::Result::Ok(#wrap(injector.single()?))
         }
     }
 }
