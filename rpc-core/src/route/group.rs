@@ -330,7 +330,7 @@ impl Group {
             let mut run: Option<Covered> = None;
             for slot in (owned.first.get()..=owned.last.get()).filter_map(Slot::new) {
                 if self.cells.is_open(slot) {
-                    run.get_or_insert(Covered { first: slot, ..owned.clone() }).last = slot;
+                    run.get_or_insert(Covered { first: slot, ..owned }).last = slot;
                 } else {
                     runs.extend(run.take());
                 }
