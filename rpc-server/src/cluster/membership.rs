@@ -118,15 +118,18 @@ async fn try_register(
         reads: vec![key],
     };
     let outcome = coordinator.transact(put).await?;
-    let there = outcome.reads.first().and_then(|entry| records::read::<NodeRecord>(&entry.value).ok());
-    match there {
-        Some(there) if there.incarnation == record.incarnation => Ok(Ok(lease)),
-        there => {
-            coordinator.revoke(lease).await?;
-            let address = there.map_or_else(|| "an unknown address".to_owned(), |there| there.address);
-            Ok(Err(JoinError::Doubled { id: record.id.to_string(), address }))
-        }
+    let entry = outcome.reads.first();
+    let there = entry.and_then(|entry| records::read::<NodeRecord>(&entry.value).ok());
+    // An earlier try may have got through without its answer: then the record goes with that one's lease, and that one is to be kept.
+    let is_ours = there.as_ref().is_some_and(|there| there.incarnation == record.incarnation);
+    let kept = entry.filter(|_| is_ours).map(|entry| entry.lease.unwrap_or(lease));
+    if kept != Some(lease) {
+        coordinator.revoke(lease).await?;
     }
+    Ok(kept.ok_or_else(|| {
+        let address = there.map_or_else(|| "an unknown address".to_owned(), |there| there.address);
+        JoinError::Doubled { id: record.id.to_string(), address }
+    }))
 }
 
 /// Keeps the record alive for as long as it is polled; registers again when the lease has ended, as after a long pause. `record`
