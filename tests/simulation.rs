@@ -6,7 +6,7 @@ use wherever_simulation::{Bug, Options, Report, run};
 
 /// Seeds of the plain test, each of them some seconds of work without optimisation; more with the environment variable
 /// `SIMULATION_SEEDS`.
-const SEEDS: u64 = 3;
+const SEEDS: u64 = 2;
 
 /// Each planted mistake is found within so many seeds.
 const FOUND_WITHIN: u64 = 10;

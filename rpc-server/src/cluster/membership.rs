@@ -185,3 +185,79 @@ async fn persist(error: CoordinatorError) -> Result<(), JoinError> {
         refused => Err(JoinError::Refused(refused)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use futures_util::future::BoxFuture;
+    use futures_util::stream::BoxStream;
+    use rpc_core::clock::BootClock;
+    use rpc_core::cluster::records::{Incarnation, NodeState};
+    use rpc_core::coordinator::embedded::Embedded;
+    use rpc_core::coordinator::{Changes, Range, Revision, TxnOutcome};
+
+    use super::*;
+
+    /// A coordinator whose first answer to a registration is lost.
+    struct Mumbling(Arc<Embedded>, AtomicBool);
+
+    impl Coordinator for Mumbling {
+        fn kind(&self) -> &'static str {
+            "mumbling"
+        }
+
+        fn range<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Range, CoordinatorError>> {
+            self.0.range(prefix)
+        }
+
+        fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
+            Box::pin(async move {
+                let outcome = self.0.transact(txn).await;
+                let is_lost = self.1.swap(false, Ordering::Relaxed);
+                if is_lost { Err(CoordinatorError::Unavailable("lost".to_owned())) } else { outcome }
+            })
+        }
+
+        fn grant(&self, ttl: Duration) -> BoxFuture<'_, Result<LeaseId, CoordinatorError>> {
+            self.0.grant(ttl)
+        }
+
+        fn keep_alive(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
+            self.0.keep_alive(lease)
+        }
+
+        fn revoke(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
+            self.0.revoke(lease)
+        }
+
+        fn watch<'a>(
+            &'a self,
+            prefix: &'a str,
+            from: Revision,
+        ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Changes, CoordinatorError>>, CoordinatorError>> {
+            self.0.watch(prefix, from)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_registration_whose_answer_was_lost_keeps_the_lease_of_its_record() {
+        let coordinator = Mumbling(Embedded::in_memory(Arc::new(BootClock)), AtomicBool::new(false));
+        find(&coordinator, "cluster").await.expect("it is founded");
+        let record = NodeRecord {
+            id: "a:1".into(),
+            incarnation: Incarnation(7),
+            address: "a:1".to_owned(),
+            weight: 1,
+            zone: None,
+            build: String::new(),
+            groups: Vec::new(),
+            state: NodeState::Serving,
+        };
+        coordinator.1.store(true, Ordering::Relaxed);
+        let lease = register(&coordinator, &record, Duration::from_secs(60)).await.expect("it is registered");
+        let key = records::node_key(&record.id);
+        let there = coordinator.range(&key).await.expect("it answers").entries;
+        assert_eq!(there.first().and_then(|entry| entry.lease), Some(lease));
+    }
+}

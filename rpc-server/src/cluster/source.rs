@@ -1,5 +1,6 @@
 //! Drives the source of a move: answers the target's questions, and does what its machine says.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ const MAX_QUESTIONS: usize = 4;
 
 /// The longest that a source which has nothing to do goes without looking at the clock.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Aborts that are tried one after the other when each finds the bucket changed. Then the next tick asks again: it may be one that
+/// cannot be written at all.
+const MAX_ABORTS: usize = 3;
 
 /// A question, and where its answer goes.
 pub(super) type Asked = (Question, oneshot::Sender<Result<Answer, String>>);
@@ -74,11 +79,13 @@ impl Giving {
     }
 
     async fn carry_out(&mut self, actions: Vec<SourceAction>) {
-        for action in actions {
-            let further = self.act(action).await;
-            // What an abort read may end the move; nothing asks for more than that.
-            for action in further {
-                let _nothing = self.act(action).await;
+        let mut actions = VecDeque::from(actions);
+        let mut aborts = 0;
+        // What an abort reads asks for more: for the end, or, if another move has changed the bucket, for one more abort.
+        while let Some(action) = actions.pop_front() {
+            aborts += usize::from(action == SourceAction::Abort);
+            if action != SourceAction::Abort || aborts <= MAX_ABORTS {
+                actions.extend(self.act(action).await);
             }
         }
     }
