@@ -52,7 +52,7 @@ struct Surplus {
     has_joined: bool,
     /// Some slot should be elsewhere.
     is_any: bool,
-    /// Some member has more than the hysteresis allows.
+    /// Some member has more, or less, than the hysteresis allows.
     is_large: bool,
 }
 
@@ -70,7 +70,8 @@ impl Surplus {
         Self {
             has_joined: pairs().any(|(have, want)| *have == 0 && *want > 0),
             is_any: pairs().any(|(have, want)| have > want),
-            is_large: pairs().any(|(have, want)| have.saturating_sub(*want) > (want * HYSTERESIS_PERCENT / 100).max(1)),
+            // Too little counts as much as too much: what a large node can spare may be all that a small one has.
+            is_large: pairs().any(|(have, want)| have.abs_diff(*want) > (want * HYSTERESIS_PERCENT / 100).max(1)),
         }
     }
 

@@ -168,6 +168,8 @@ fn small_differences_of_weight_move_nothing_and_large_ones_do() {
     };
     assert_eq!(weigh([100, 101, 100]), 0);
     assert!(weigh([100, 200, 100]) > 2000);
+    assert!(weigh([1000, 1000, 20]) > 3500);
+    assert!(weigh([1000, 1000, 26]) > 40, "little for the others, a quarter for the third");
 }
 
 #[test]
