@@ -274,7 +274,7 @@ pub struct Failure {
     /// The slot that could not be, if it was one of them: the others of the move can go without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<Slot>,
-    /// A sentence, of at most [`MAX_ERROR_TEXT`](crate::error::text::MAX_ERROR_TEXT) bytes.
+    /// A sentence, of at most [`MAX_ERROR_TEXT`] bytes.
     pub why: String,
 }
 
