@@ -1,8 +1,10 @@
 //! A program serves its node's routes and forgets to start the node.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use wherever::{Node, Wherever, with_deadline};
+use wherever::{Executed, Node, Wherever, with_deadline};
 
 use crate::ledger::{Book, Ledger, LedgerClient};
 
@@ -35,11 +37,17 @@ async fn a_node_that_was_never_started_says_so_to_whoever_asks() {
     assert_eq!(ready.status(), 503);
     assert!(ready.text().await.unwrap().contains("Node::start"));
 
+    let early: LedgerClient = Wherever::connect_lazily([&address]).unwrap().client();
+    let refused = with_deadline(Duration::from_millis(100), early.total("k".to_owned())).await;
+    assert_eq!(refused.map_err(|error| error.executed()), Err(Executed::No));
+
     let membership = node.start();
     let wherever = Wherever::connect([&address]).await.unwrap();
     let client: LedgerClient = wherever.client();
-    let added = with_deadline(std::time::Duration::from_secs(60), client.add("k".to_owned())).await;
+    let added = with_deadline(Duration::from_secs(60), client.add("k".to_owned())).await;
     assert_eq!(added, Ok(1));
+    // Who came too early has not taken a node without a cluster for one of a cluster without a name.
+    assert_eq!(with_deadline(Duration::from_secs(60), early.total("k".to_owned())).await, Ok(1));
     membership.end().await;
     serving.abort();
 }

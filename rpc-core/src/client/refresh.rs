@@ -25,6 +25,12 @@ const BRIEFLY: Duration = Duration::from_millis(20);
 /// Longest wait for one node's map.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the first request for a map is made again to nodes that have yet to find their cluster.
+const JOINING: Duration = Duration::from_secs(5);
+
+/// The wait between two such requests.
+const JOINING_RETRY_AFTER: Duration = Duration::from_millis(100);
+
 /// Refreshes the map if that is possible and due, and returns when the map is as new as it can be had. A node need not ask: one of
 /// a fixed cluster has nothing to refresh, and any other is told.
 pub(super) async fn ask_for_map(shared: &Arc<Shared>, deadline: Deadline) {
@@ -86,10 +92,28 @@ fn is_due(ended: Option<Instant>) -> bool {
     ended.is_none_or(|ended| ended.elapsed() >= LEAST_INTERVAL)
 }
 
+/// Reads the map for the first time. Nodes that have yet to find their cluster are asked again for a while: a program that starts a
+/// node and a client of it starts both at once.
+///
+/// # Errors
+/// As [`fetch`].
+pub(super) async fn first(shared: &Shared) -> Result<(), RpcError> {
+    let until = Instant::now() + JOINING;
+    loop {
+        match fetch(shared).await {
+            Err(error) if error.kind() == Kind::Recovering && Instant::now() < until => {
+                tokio::time::sleep(JOINING_RETRY_AFTER).await;
+            }
+            ended => return ended,
+        }
+    }
+}
+
 /// Reads the map from the first node that answers: known members first, then the addresses given at the start.
 ///
 /// # Errors
-/// [`Kind::Unavailable`], with what the last address said.
+/// What the last address said: [`Kind::Unavailable`] if it could not be reached, [`Kind::Recovering`] if its node has yet to find its
+/// cluster.
 pub(super) async fn fetch(shared: &Shared) -> Result<(), RpcError> {
     let mut addresses: Vec<String> =
         shared.groups.all().iter().flat_map(|group| group.members()).map(|node| node.address).collect();
@@ -125,6 +149,11 @@ fn naming(address: &str, error: RpcError) -> RpcError {
 }
 
 fn install(shared: &Shared, view: &ClusterView) -> Result<(), RpcError> {
+    if view.cluster.is_empty() {
+        // Its map is nobody's yet, and to take its word would keep this client out of the cluster that the node is about to find.
+        let message = format!("node {} has not joined its cluster yet", view.node);
+        return Err(RpcError::new(Kind::Recovering, message).with_retry_after(JOINING_RETRY_AFTER));
+    }
     if view.coordinator == FIXED && view.groups.values().any(|group| !is_of(&view.cluster, group)) {
         let message =
             format!("the map that {} tells is not that of cluster {}: its nodes are others", view.node, view.cluster);

@@ -32,11 +32,12 @@ impl Wherever {
     /// `host:port`; a name may stand for several addresses. One node that answers is enough.
     ///
     /// # Errors
-    /// [`Kind::BadArguments`](crate::Kind::BadArguments) for an address that is none, [`Kind::Unavailable`](crate::Kind::Unavailable) when no node answers: use
-    /// [`connect_lazily`](Self::connect_lazily) where the cluster may come up later.
+    /// [`Kind::BadArguments`](crate::Kind::BadArguments) for an address that is none, [`Kind::Unavailable`](crate::Kind::Unavailable) when no node answers, and
+    /// [`Kind::Recovering`](crate::Kind::Recovering) when none has found its cluster after five seconds: use [`connect_lazily`](Self::connect_lazily) where
+    /// the cluster may come up later.
     pub async fn connect<A: AsRef<str>>(addresses: impl IntoIterator<Item = A>) -> Result<Self, RpcError> {
         let wherever = Self::connect_lazily(addresses)?;
-        refresh::fetch(&wherever.shared).await?;
+        refresh::first(&wherever.shared).await?;
         Ok(wherever)
     }
 

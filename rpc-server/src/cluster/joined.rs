@@ -45,12 +45,33 @@ pub(super) struct Joined {
 }
 
 /// What groups were shown of the records.
-#[derive(Default)]
 pub(super) struct Routes {
     /// Where nodes answer or answered: some are gone, and slots are theirs still.
     addresses: BTreeMap<NodeId, String>,
     /// The picture that each group was shown last.
     shown: BTreeMap<String, Arc<Picture>>,
+}
+
+impl Routes {
+    /// Nothing but where this node itself answers: its slots are its own also while its record is lost, and a node that serves them must
+    /// know so.
+    pub(super) fn of(me: NodeId, address: String) -> Self {
+        Self { addresses: BTreeMap::from([(me, address)]), shown: BTreeMap::new() }
+    }
+
+    /// Shows `group` what `picture` says of it, if it was not shown that already.
+    fn install(&mut self, group: &Group, picture: Arc<Picture>) {
+        let before = self.shown.get(group.name());
+        // Most changes are beats, and say nothing of where slots are. What a redirect has patched is put right all the same.
+        if before.is_some_and(|before| picture.has_same_routes(group.name(), before)) && group.patched() == 0 {
+            return;
+        }
+        for (id, seen) in picture.nodes() {
+            self.addresses.insert(id.clone(), seen.record.address.clone());
+        }
+        picture::install(group, &picture, &self.addresses);
+        self.shown.insert(group.name().to_owned(), picture);
+    }
 }
 
 impl Joined {
@@ -92,18 +113,9 @@ impl Joined {
 
     /// Shows `group` what the records say of it.
     pub(super) fn install(&self, group: &Group) {
-        let picture = self.picture();
+        // The lock before the picture: an older one must not be shown after a later one.
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = routes.shown.get(group.name());
-        // Most changes are beats, and say nothing of where slots are. What a redirect has patched is put right all the same.
-        if before.is_some_and(|before| picture.has_same_routes(group.name(), before)) && group.patched() == 0 {
-            return;
-        }
-        for (id, seen) in picture.nodes() {
-            routes.addresses.insert(id.clone(), seen.record.address.clone());
-        }
-        picture::install(group, &picture, &routes.addresses);
-        routes.shown.insert(group.name().to_owned(), picture);
+        routes.install(group, self.picture());
     }
 
     /// Waits, briefly, until the picture shows `revision`.
@@ -116,5 +128,31 @@ impl Joined {
     /// Makes the node look at its slots again: something that it had left to a move is its own affair again.
     pub(super) fn look_again(&self) {
         self.look.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rpc_core::cluster::records::{bucket_key, bucket_of};
+    use rpc_core::coordinator::{Entry, Range};
+    use rpc_core::slot::Slot;
+
+    use super::*;
+
+    #[test]
+    fn a_node_knows_its_own_slots_while_its_record_is_lost() {
+        let (me, slot) = (NodeId::new("a"), Slot::of_text(b"foo"));
+        let run = format!(
+            r#"{{"runs":[{{"first":{slot},"last":{slot},"node":"a","incarnation":"00c0ffee00c0ffee","epoch":7,"state":"stable"}}]}}"#
+        );
+        let entry = Entry { key: bucket_key("g", bucket_of(slot)), value: run.into(), revision: 3, lease: None };
+        let mut picture = Picture::default();
+        assert_eq!(picture.list(&Range { revision: 3, entries: vec![entry] }, Duration::ZERO), Vec::new());
+        let group = Group::new("g").at(me.clone());
+        Routes::of(me, "127.0.0.1:1".to_owned()).install(&group, Arc::new(picture));
+        assert_eq!(
+            group.owner(slot).map(|owner| (owner.node.address, owner.epoch)),
+            Some(("127.0.0.1:1".to_owned(), 7))
+        );
     }
 }

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use super::beats::{self, Over};
 use super::complaints::Complaints;
 use super::holder::Holder;
-use super::joined::Joined;
+use super::joined::{Joined, Routes};
 use super::lead::Lead;
 use super::membership::{self, JoinError};
 use super::picture::Reader;
@@ -232,7 +232,7 @@ impl Live {
             pictures,
             wherever: self.wherever.clone(),
             holders,
-            routes: Mutex::default(),
+            routes: Mutex::new(Routes::of(self.here.id.clone(), self.address.clone())),
             look: Notify::new(),
             state,
             complaints: Complaints::default(),
