@@ -184,7 +184,7 @@ impl History {
             }
             told.last_news = at;
             let text = value.map_or_else(|| "-".into(), |value| String::from_utf8_lossy(value));
-            let short: String = text.chars().take(300).collect();
+            let short: String = text.chars().take(3000).collect();
             told.trace.line(at, &format!("coordinator {key} = {short}"));
             let Some(value) = value else { continue };
             if key.starts_with(records::MAPS)

@@ -118,7 +118,11 @@ impl Caller for SimulatedPeer {
                 sleep(chance::millis(NOTICED).min(call.deadline.remaining())).await;
                 return Err(lost("the connection broke before the reply was read".to_owned()));
             }
-            reply::read(&answer, call.id.sequence)
+            let read = reply::read(&answer, call.id.sequence);
+            if let Err(error) = &read {
+                tracing::debug!(address = self.address, epoch = call.epoch, hops = call.hops, %error, "a node refused a call");
+            }
+            read
         })
     }
 }

@@ -19,7 +19,7 @@ mod source;
 mod target;
 mod transactions;
 
-pub use source::{Source, SourceAction, SourceEnd, SourceEvent, SourceState};
+pub use source::{Dropped, Source, SourceAction, SourceEnd, SourceEvent, SourceState};
 pub use target::{Target, TargetAction, TargetEvent, TargetState, totals_hold};
 pub use transactions::{abort, abort_for, activate, clean_up, commit, plan, plan_again, settle_strays, settled_bucket};
 

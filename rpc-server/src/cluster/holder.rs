@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rpc_core::cluster::keeper::{self, Keep, Local};
 use rpc_core::cluster::mirror::Mirror as Picture;
+use rpc_core::cluster::moves::Dropped;
 use rpc_core::cluster::records::{BUCKET_SLOTS, Incarnation, bucket_of};
 use rpc_core::cluster::view::LossView;
 use rpc_core::coordinator::{Revision, Txn};
@@ -206,6 +207,16 @@ impl Holder {
         // The map first: whoever looks again must see the new owner.
         handed.iter().for_each(|&(slot, epoch)| _ = self.group.learn(slot, to, epoch + 1));
         self.keep(handed);
+    }
+
+    /// The slots are others' by now, and nobody will come back for what was held of them here.
+    pub(super) fn pass_on(&self, passed: &[(Slot, u64)], dropped: &[Dropped]) {
+        // The map first, as above. Of a slot that nobody owns it says nothing: whoever waits for it does so until it does.
+        for (slot, owner) in dropped.iter().filter_map(|one| Some((one.slot, one.owner.as_ref()?))) {
+            self.group.learn(slot, &owner.node, owner.epoch);
+        }
+        self.keep(passed);
+        self.forget(passed);
     }
 
     /// The slots are not served here any more, and what they hold is kept. Those that have gone on meanwhile are left alone: whoever

@@ -226,7 +226,8 @@ impl Giving {
                 };
                 self.holder.unseal(&with_epochs(&end.open));
                 self.holder.keep(&with_epochs(&end.kept));
-                self.holder.forget(&with_epochs(&end.dropped));
+                let dropped: Vec<Slot> = end.dropped.iter().map(|dropped| dropped.slot).collect();
+                self.holder.pass_on(&with_epochs(&dropped), &end.dropped);
                 self.joined.look_again();
                 Vec::new()
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::hand_over::{FORMAT, Question};
-use super::super::records::{Incarnation, Party};
+use super::super::records::{Holding, Incarnation, Party};
 use super::{ABORT_AGAIN, DRAIN, MOVE, MoveName, Observation, SEALED, Verdict};
 use crate::coordinator::Revision;
 use crate::slot::Slot;
@@ -88,7 +88,16 @@ pub struct SourceEnd {
     /// Given back by a failover: the sealed copy stays, and is loaded as the keeper says.
     pub kept: Vec<Slot>,
     /// Another's: drop the copy.
-    pub dropped: Vec<Slot>,
+    pub dropped: Vec<Dropped>,
+}
+
+/// A slot that is not the source's any more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dropped {
+    /// Which.
+    pub slot: Slot,
+    /// Whose it is. That need not be the target: a move that was aborted may have been followed by a failover.
+    pub owner: Option<Holding>,
 }
 
 impl Source {
@@ -221,7 +230,7 @@ impl Source {
             Verdict::Active => {
                 let mut actions = self.hand();
                 self.state = SourceState::Ended;
-                let dropped = self.slots.iter().map(|(slot, _)| *slot).collect();
+                let dropped = self.slots.iter().map(|(slot, _)| dropped(*slot, seen)).collect();
                 actions.push(SourceAction::End(SourceEnd { dropped, ..SourceEnd::default() }));
                 actions
             }
@@ -247,14 +256,17 @@ impl Source {
             } else if seen.is_given_back(*slot, self.me, *epoch) {
                 end.kept.push(*slot);
             } else {
-                end.dropped.push(*slot);
+                end.dropped.push(dropped(*slot, seen));
             }
         }
-        let mut actions = if end.dropped.is_empty() { Vec::new() } else { self.hand() };
         self.state = SourceState::Ended;
-        actions.push(SourceAction::End(end));
-        actions
+        vec![SourceAction::End(end)]
     }
+}
+
+fn dropped(slot: Slot, seen: &Observation) -> Dropped {
+    let owner = seen.bucket.as_ref().and_then(|bucket| bucket.record.holding(slot)).cloned();
+    Dropped { slot, owner }
 }
 
 #[cfg(test)]
@@ -280,6 +292,10 @@ mod tests {
 
     fn both() -> Vec<Slot> {
         vec![slot(1), slot(2)]
+    }
+
+    fn both_of(owner: &Holding) -> Vec<Dropped> {
+        both().into_iter().map(|slot| Dropped { slot, owner: Some(owner.clone()) }).collect()
     }
 
     #[test]
@@ -314,7 +330,7 @@ mod tests {
         assert_eq!(source.step(SourceEvent::Read(&read), START), vec![forward]);
         assert_eq!(source.state(), SourceState::Handed);
         assert!(source.step(SourceEvent::Tick, START + MOVE).is_empty(), "no timer drops it");
-        let end = SourceEnd { dropped: both(), ..SourceEnd::default() };
+        let end = SourceEnd { dropped: both_of(&theirs), ..SourceEnd::default() };
         let read = observed(7, Some(Phase::Active), &theirs);
         assert_eq!(source.step(SourceEvent::Read(&read), START), vec![SourceAction::End(end)]);
     }
@@ -330,10 +346,18 @@ mod tests {
         let end = SourceEnd { kept: both(), ..SourceEnd::default() };
         assert_eq!(sealed().step(SourceEvent::Read(&back), START), vec![SourceAction::End(end)]);
 
-        let passed = gone(holding("b", B, 4, Standing::Stable));
-        let end = SourceEnd { dropped: both(), ..SourceEnd::default() };
-        let forward = SourceAction::Forward(party("b", B));
-        assert_eq!(sealed().step(SourceEvent::Read(&passed), START), vec![forward, SourceAction::End(end)]);
+        let theirs = holding("b", B, 4, Standing::Stable);
+        let end = SourceEnd { dropped: both_of(&theirs), ..SourceEnd::default() };
+        assert_eq!(sealed().step(SourceEvent::Read(&gone(theirs)), START), vec![SourceAction::End(end)]);
+    }
+
+    #[test]
+    fn an_aborted_move_whose_slots_were_recovered_elsewhere_is_not_told_as_the_targets() {
+        // In the very epoch in which the target would have had them.
+        let theirs = holding("c", Incarnation(3), 4, Standing::Stable);
+        let end = SourceEnd { dropped: both_of(&theirs), ..SourceEnd::default() };
+        let aborted = observed(7, Some(Phase::Aborted), &theirs);
+        assert_eq!(sealed().step(SourceEvent::Read(&aborted), START), vec![SourceAction::End(end)]);
     }
 
     #[test]
