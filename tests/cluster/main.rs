@@ -5,6 +5,7 @@ mod cancellation;
 mod deadlines;
 mod depth;
 mod near_far;
+mod newcomer;
 mod probe;
 mod routing;
 mod start;

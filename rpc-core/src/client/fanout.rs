@@ -67,7 +67,7 @@ async fn call_all(one: &dyn Caller, shared: &Arc<Shared>, call: Call) -> Result<
         if !call.method.repeatable() || rounds == MOST_ROUNDS || call.deadline.remaining() <= pause {
             return Err(gap);
         }
-        refresh::ask_for_map(shared, call.deadline).await;
+        refresh::ask_for_map(shared, call.deadline, false).await;
         tokio::time::sleep(pause).await;
     }
 }
@@ -77,7 +77,7 @@ async fn call_all(one: &dyn Caller, shared: &Arc<Shared>, call: Call) -> Result<
 async fn ask(caller: &dyn Caller, shared: &Arc<Shared>, call: &Call, partial: Partial) -> Result<Replies, RpcError> {
     let group = shared.groups.get(call.method.group);
     if group.members().is_empty() {
-        refresh::ask_for_map(shared, call.deadline).await;
+        refresh::ask_for_map(shared, call.deadline, false).await;
     }
     let nodes = group.members();
     if nodes.is_empty() {

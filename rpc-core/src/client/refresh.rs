@@ -32,9 +32,10 @@ const JOINING: Duration = Duration::from_secs(5);
 const JOINING_RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// Refreshes the map if that is possible and due, and returns when the map is as new as it can be had. A node need not ask: one of
-/// a fixed cluster has nothing to refresh, and any other is told.
-pub(super) async fn ask_for_map(shared: &Arc<Shared>, deadline: Deadline) {
-    let _late_is_no_matter = tokio::time::timeout_at(deadline.instant(), refresh(shared, false)).await;
+/// a fixed cluster has nothing to refresh, and any other is told. A caller that `must` have a newer one waits until the last is old enough
+/// for another question.
+pub(super) async fn ask_for_map(shared: &Arc<Shared>, deadline: Deadline, must: bool) {
+    let _late_is_no_matter = tokio::time::timeout_at(deadline.instant(), refresh(shared, must)).await;
 }
 
 /// Asks for the map in the background, if it is due and nobody else does.

@@ -40,6 +40,17 @@ pub struct Retry {
     waits: u32,
 }
 
+/// What a redirect told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing newer than the map; or the failure was no redirect.
+    Nothing,
+    /// The owner, newer than the map.
+    News,
+    /// An owner that the map does not know yet, and whose address therefore nobody vouches for.
+    Stranger,
+}
+
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -79,11 +90,12 @@ impl Retry {
         self.redirects
     }
 
-    /// What to do after `error`. `is_news` says whether a redirect told something newer than the map; `jitter` is a random
-    /// fraction from 0 to 1.
-    pub fn after(&mut self, error: &RpcError, is_news: bool, jitter: f64) -> Step {
+    /// What to do after `error`, if it is a redirect that told this; `jitter` is a random fraction from 0 to 1.
+    pub fn after(&mut self, error: &RpcError, told: Told, jitter: f64) -> Step {
         match (error.kind(), error.executed()) {
-            (Kind::Moved, Executed::No) => self.redirected(is_news, jitter),
+            // A node has joined: that costs no redirect, as there is nowhere to go until a map names it.
+            (Kind::Moved, Executed::No) if told == Told::Stranger && self.can_learn => self.look_again(jitter),
+            (Kind::Moved, Executed::No) => self.redirected(told == Told::News, jitter),
             (Kind::NoOwner, Executed::No) if self.can_learn => self.look_again(jitter),
             (Kind::WrongEpoch | Kind::Parked | Kind::Recovering | Kind::NoAuthority, Executed::No) => {
                 Step::Wait(self.wait(error, jitter))
@@ -148,37 +160,43 @@ mod tests {
 
     #[test]
     fn a_maybe_is_tried_again_only_where_twice_is_harmless() {
-        assert_eq!(Retry::new(false, true).after(&error(Kind::ConnectionLost), false, 0.0), Step::Fail);
-        assert_eq!(Retry::new(true, true).after(&error(Kind::ConnectionLost), false, 0.0), Step::Spend(FIRST_WAIT));
+        assert_eq!(Retry::new(false, true).after(&error(Kind::ConnectionLost), Told::Nothing, 0.0), Step::Fail);
+        assert_eq!(
+            Retry::new(true, true).after(&error(Kind::ConnectionLost), Told::Nothing, 0.0),
+            Step::Spend(FIRST_WAIT)
+        );
         let unsent = error(Kind::ConnectionLost).with_executed(Executed::No);
-        assert_eq!(Retry::new(false, true).after(&unsent, false, 0.0), Step::Spend(FIRST_WAIT));
+        assert_eq!(Retry::new(false, true).after(&unsent, Told::Nothing, 0.0), Step::Spend(FIRST_WAIT));
     }
 
     #[test]
     fn a_recorded_call_is_asked_for_once_more_unless_it_is_old() {
         let mut retry = Retry::new(false, true).recorded(true);
-        assert_eq!(retry.after(&error(Kind::ConnectionLost), false, 0.0), Step::Spend(FIRST_WAIT));
-        assert_eq!(retry.after(&error(Kind::ConnectionLost), false, 0.0), Step::Fail);
+        assert_eq!(retry.after(&error(Kind::ConnectionLost), Told::Nothing, 0.0), Step::Spend(FIRST_WAIT));
+        assert_eq!(retry.after(&error(Kind::ConnectionLost), Told::Nothing, 0.0), Step::Fail);
         let mut old = Retry::new(false, true).recorded(true);
         old.grow_old();
-        assert_eq!(old.after(&error(Kind::ConnectionLost), false, 0.0), Step::Fail);
+        assert_eq!(old.after(&error(Kind::ConnectionLost), Told::Nothing, 0.0), Step::Fail);
     }
 
     #[test]
     fn redirects_are_followed_five_times_whatever_they_claim() {
-        for is_news in [true, false] {
-            let mut retry = Retry::new(false, true);
-            let followed =
-                (0..100).take_while(|_| retry.after(&error(Kind::Moved), is_news, 0.5) != Step::Fail).count();
-            assert_eq!(followed, MAX_REDIRECTS as usize);
+        let followed = |can_learn, told| {
+            let mut retry = Retry::new(false, can_learn);
+            (0..100).take_while(|_| retry.after(&error(Kind::Moved), told, 0.5) != Step::Fail).count()
+        };
+        for told in [Told::News, Told::Nothing] {
+            assert_eq!(followed(true, told), MAX_REDIRECTS as usize);
         }
+        assert_eq!(followed(false, Told::Stranger), MAX_REDIRECTS as usize, "no map will ever name it");
+        assert_eq!(followed(true, Told::Stranger), MAX_LOOKS as usize);
     }
 
     #[test]
     fn an_unreachable_peer_is_tried_three_times_within_a_tenth_of_a_second() {
         let mut retry = Retry::new(false, true);
         let mut waited = Duration::ZERO;
-        while let Step::Spend(wait) = retry.after(&error(Kind::Unavailable), false, 0.0) {
+        while let Step::Spend(wait) = retry.after(&error(Kind::Unavailable), Told::Nothing, 0.0) {
             waited += wait;
         }
         assert!(waited < Duration::from_millis(100), "{waited:?}");
@@ -195,7 +213,7 @@ mod tests {
             Kind::SlotMismatch,
             Kind::TooDeep,
         ] {
-            assert_eq!(Retry::new(true, true).after(&error(kind), false, 0.0), Step::Fail, "{kind}");
+            assert_eq!(Retry::new(true, true).after(&error(kind), Told::Nothing, 0.0), Step::Fail, "{kind}");
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::acknowledge;
 use super::refresh;
-use super::retry::{ASK_AGAIN_WITHIN, Retry, Step};
+use super::retry::{ASK_AGAIN_WITHIN, Retry, Step, Told};
 use super::shared::Shared;
 use crate::call::{Call, Caller, Reply, Target};
 use crate::error::{Executed, Kind, RpcError};
@@ -68,8 +68,8 @@ impl Router {
             if began.elapsed() > ASK_AGAIN_WITHIN {
                 retry.grow_old();
             }
-            let is_news = self.heed(&group, &call, &error)?;
-            let step = retry.after(&error, is_news, self.0.jitter());
+            let told = self.heed(&group, &call, &error)?;
+            let step = retry.after(&error, told, self.0.jitter());
             earns = step == Step::Follow;
             let wait = match step {
                 Step::Fail => return Err(lost_way(error, &retry, &call)),
@@ -82,7 +82,7 @@ impl Router {
                     Duration::ZERO
                 }
                 Step::Refresh(wait) | Step::Wait(wait) => {
-                    Box::pin(refresh::ask_for_map(&self.0, call.deadline)).await;
+                    Box::pin(refresh::ask_for_map(&self.0, call.deadline, told == Told::Stranger)).await;
                     wait
                 }
                 Step::Spend(wait) if place.as_ref().is_none_or(Place::spends) => {
@@ -172,13 +172,13 @@ impl Router {
         }
     }
 
-    /// Learns from a redirect; true if it told something new.
+    /// Learns from a redirect, and says what it told.
     ///
     /// # Errors
     /// When the redirect speaks of another slot than the caller's: following it would never end.
-    fn heed(&self, group: &Group, call: &Call, error: &RpcError) -> Result<bool, RpcError> {
+    fn heed(&self, group: &Group, call: &Call, error: &RpcError) -> Result<Told, RpcError> {
         if error.kind() != Kind::Moved {
-            return Ok(false);
+            return Ok(Told::Nothing);
         }
         // A client pinned to a node asked for that node: it is told who the owner is, and decides for itself.
         let (Target::Slot(slot), Some(moved), Some(epoch), Some(owner)) =
@@ -195,7 +195,10 @@ impl Router {
         // Only a member's address is ever dialed, and it is taken from the map: what the redirect names is not trusted.
         let is_news = group.follow(*slot, owner, epoch);
         // Of many callers redirected at once, one patches the map; the others find it newer than what they asked under.
-        Ok(is_news || group.epoch(*slot) > call.epoch)
+        if is_news || group.epoch(*slot) > call.epoch {
+            return Ok(Told::News);
+        }
+        Ok(if group.member(owner).is_none() { Told::Stranger } else { Told::Nothing })
     }
 }
 
