@@ -62,6 +62,28 @@ impl Path {
             .collect()
     }
 
+    /// How many bytes [`write_text`](Self::write_text) appends.
+    pub(crate) fn text_len(&self) -> usize {
+        let mut length = 0;
+        let mut rest = self;
+        while let Some(link) = &rest.0 {
+            length += link.name.len() + usize::from(link.parent.0.is_some());
+            rest = &link.parent;
+        }
+        length
+    }
+
+    /// Appends what `Display` writes, without its machinery.
+    pub(crate) fn write_text(&self, out: &mut Vec<u8>) {
+        let Some(link) = &self.0 else { return };
+        // As deep as the path, which is capped.
+        link.parent.write_text(out);
+        if link.parent.0.is_some() {
+            out.push(b'>');
+        }
+        out.extend_from_slice(link.name.as_bytes());
+    }
+
     /// Reads what [`to_header`](Self::to_header) wrote. Names with other letters stay escaped: they are for people only.
     ///
     /// # Errors
@@ -131,6 +153,10 @@ mod tests {
                 Err(Kind::InvalidRequest)
             );
         }
-        assert_eq!(Path::parse("a.A.b>C.d").map(|path| path.to_string()), Ok("a.A.b>C.d".to_owned()));
+        let path = Path::parse("a.A.b>C.d").expect("two methods");
+        let mut text = Vec::new();
+        path.write_text(&mut text);
+        assert_eq!((path.to_string().as_bytes(), path.text_len()), (&text[..], 9));
+        assert_eq!(text, b"a.A.b>C.d");
     }
 }

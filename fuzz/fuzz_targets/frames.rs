@@ -1,0 +1,7 @@
+//! Decodes arbitrary bytes as the frames of a peer.
+#![no_main]
+
+#[path = "../bodies/frames.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| body::decode(bytes));
