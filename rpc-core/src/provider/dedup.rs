@@ -90,6 +90,8 @@ pub struct Arrival {
     pub id: CallId,
     /// The epoch under which a retry was first sent; `None` for a call that is no retry.
     pub first_epoch: Option<u64>,
+    /// The epoch in which this node serves the slot.
+    pub epoch: u64,
     /// What call it is.
     pub print: Print,
     /// When its caller stops waiting, if it has said so.

@@ -316,7 +316,8 @@ impl Entry<'_> {
         match call.here.calls(call.method.group) {
             Some(calls) => {
                 let print = Print::of(call.method.full_name, &call.params);
-                let arrival = Arrival { id, first_epoch: call.first_epoch, print, deadline: call.deadline };
+                let (first_epoch, epoch, deadline) = (call.first_epoch, call.group.epoch(slot), call.deadline);
+                let arrival = Arrival { id, first_epoch, epoch, print, deadline };
                 calls.begin(slot, &arrival).into_recording().map(Some)
             }
             None => Ok(None),

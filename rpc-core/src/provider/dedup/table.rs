@@ -61,6 +61,13 @@ impl Table {
             self.sessions.note(id.session, id.acked, slot, call.needed_until(now));
             return Ok(found);
         }
+        if let Some(first) = call.first_epoch.filter(|first| *first > call.epoch) {
+            let message = format!(
+                "the call says that it was first sent in epoch {first}, and its slot is only in epoch {}: nobody knows whether it ran",
+                call.epoch
+            );
+            return Err(RpcError::new(Kind::Recovering, message).with_executed(Executed::Maybe));
+        }
         if let Some(first) = call.first_epoch.filter(|first| *first < self.since(slot) || now < self.doubt_until) {
             let message = format!(
                 "the call was first sent in epoch {first}, and its node has lost its records since: nobody knows whether it ran"

@@ -11,6 +11,9 @@ use crate::state::{Content, SlotState, StateError};
 
 const CALM: Duration = Duration::ZERO;
 
+/// The epoch of every slot, if nothing else is said.
+const NOW: u64 = 9;
+
 fn slot(number: u16) -> Slot {
     Slot::new(number).unwrap()
 }
@@ -21,7 +24,7 @@ fn id(session: u64, sequence: u64, acked: u64) -> CallId {
 
 /// A call of one method with the same arguments, with the longest deadline.
 fn arrival(id: CallId, first_epoch: Option<u64>) -> Arrival {
-    Arrival { id, first_epoch, print: Print::of("Ledger.add", b"{}"), deadline: None }
+    Arrival { id, first_epoch, epoch: NOW, print: Print::of("Ledger.add", b"{}"), deadline: None }
 }
 
 fn begin(dedup: &Arc<Dedup>, slot: Slot, id: CallId, first_epoch: Option<u64>) -> Verdict {
@@ -167,6 +170,16 @@ async fn a_retry_from_before_the_history_is_a_maybe() {
     dedup.forget(slot(1));
     dedup.open(slot(1), 6, Content::Kept).unwrap();
     refuses(begin(&dedup, slot(1), id(1, 2, 0), Some(6)), Kind::Recovering, Executed::Maybe);
+}
+
+#[tokio::test]
+async fn a_retry_from_an_epoch_that_has_not_come_is_a_maybe() {
+    let dedup = Dedup::new(CALM);
+    for first in [NOW + 1, u64::MAX] {
+        refuses(begin(&dedup, slot(1), id(1, 1, 0), Some(first)), Kind::Recovering, Executed::Maybe);
+    }
+    executes(begin(&dedup, slot(1), id(1, 1, 0), Some(NOW))).end(&value("7"));
+    assert!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(NOW + 1))).is_ok(), "what it knows it does not doubt");
 }
 
 #[tokio::test(start_paused = true)]
