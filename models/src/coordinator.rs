@@ -6,14 +6,17 @@ use std::time::Duration;
 use rpc_core::cluster::mirror::{Mirror, Seen};
 use rpc_core::cluster::moves::{MoveName, Observation};
 use rpc_core::cluster::records::{
-    BEATS, Bucket, FENCES, Holding, Incarnation, LEADER, META, Move, NODES, NodeRecord, NodeState, Party, Standing,
-    fence_key, node_key, read, write,
+    BEATS, Bucket, FENCES, FORMAT, Holding, Incarnation, LEADER, META, Meta, Move, NODES, NodeRecord, NodeState, Party,
+    Standing, fence_key, node_key, read, write,
 };
 use rpc_core::coordinator::{Compare, Entry, Op, Range, Revision, Txn, TxnOutcome};
 use rpc_core::slot::Slot;
 
 /// The revision of `meta`, of `ctl/leader`, and of all else that never changes here.
 pub const GIVEN: Revision = 1;
+
+/// The cluster's id.
+pub const CLUSTER: &str = "modelled";
 
 /// The records: those that the protocols decode are kept decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -130,7 +133,7 @@ impl Coordinator {
     fn entry(&self, key: &str) -> Option<Entry> {
         let entry = |value: bytes::Bytes, revision| Entry { key: key.to_owned(), value, revision, lease: None };
         if key == META {
-            return Some(entry(bytes::Bytes::new(), GIVEN));
+            return Some(entry(write(&Meta { format: FORMAT, cluster: CLUSTER.to_owned() }), GIVEN));
         }
         self.others.get(key).map(|(value, revision)| entry(value.clone(), *revision))
     }

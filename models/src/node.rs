@@ -11,7 +11,7 @@ use rpc_core::cluster::moves::{
 use rpc_core::state::Content;
 
 use crate::Bug;
-use crate::coordinator::{Coordinator, GIVEN, name, party, slot};
+use crate::coordinator::{CLUSTER, Coordinator, GIVEN, name, party, slot};
 
 /// The moment of everything that is no time-out.
 pub const NOW: Duration = Duration::ZERO;
@@ -93,7 +93,7 @@ impl Node {
         let local = if index == 0 { Local::Open(1) } else { Local::Closed };
         let mut node = Self {
             index,
-            authority: Authority::new(Timing::default(), party.node, party.incarnation, GIVEN),
+            authority: Authority::new(Timing::default(), party.node, party.incarnation, CLUSTER, GIVEN),
             beats: 0,
             has_lapsed: true,
             local,

@@ -149,7 +149,8 @@ pub enum CoordinatorError {
     /// It refuses: not allowed, too large, out of space. Nothing was applied.
     #[error("the coordinator refuses: {0}")]
     Refused(String),
-    /// It answered something that makes no sense, such as a revision that goes back: its data is not what it was.
+    /// It answered something that makes no sense, such as a revision that goes back, or is another cluster's by now: its data is not
+    /// what it was.
     #[error("the coordinator is not the one it was: {0}")]
     Changed(String),
 }
@@ -161,6 +162,12 @@ pub enum CoordinatorError {
 pub trait Coordinator: Send + Sync + 'static {
     /// What kind of coordinator this is, for people: `embedded`, `etcd`.
     fn kind(&self) -> &'static str;
+
+    /// From now on this is about the cluster of this id only: whatever another cluster's coordinator would answer is not asked of it, so
+    /// that nothing is read or written there. The first id given stays. Backends that always reach the same data need not care.
+    fn bind(&self, cluster: &str) {
+        let _same_data_anyway = cluster;
+    }
 
     /// Reads all keys that begin with `prefix`.
     fn range<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Range, CoordinatorError>>;

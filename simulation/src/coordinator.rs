@@ -220,7 +220,7 @@ impl Coordinator for FarCoordinator {
             };
             let cut = |error: io::Error| CoordinatorError::Unavailable(error.to_string());
             let mut stream = wire::connect(ADDRESS).await.map_err(unreached)?;
-            let ask = WatchAsk { prefix: prefix.to_owned(), from };
+            let ask = WatchAsk { prefix: prefix.to_owned(), from, cluster: None };
             wire::write(&mut stream, &Question::Watch(ask), &[]).await.map_err(cut)?;
             let told = stream::unfold(Some(stream), move |stream| async move {
                 let mut stream = stream?;

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use futures_util::StreamExt;
 use rpc_core::coordinator::wire::{MAX_ASK, PATH, WATCH_PATH};
-use rpc_core::coordinator::{Coordinator, CoordinatorError};
+use rpc_core::coordinator::{Coordinator, CoordinatorError, META, Op};
 use rpc_core::transport::http::coordinator::RemoteCoordinator;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -27,6 +27,10 @@ async fn garbage_and_web_pages_are_turned_away_and_the_rest_goes_on() {
     let cases = [
         (json(PATH, "garbage"), 400),
         (json(PATH, "{}"), 400),
+        (json(PATH, r#"{"cluster":"c"}"#), 400),
+        (json(PATH, r#"{"range":"","grant":7}"#), 400),
+        (json(PATH, r#"{"cluster":"c","range":""}"#), 421),
+        (json(WATCH_PATH, r#"{"prefix":"","from":1,"cluster":"c"}"#), 421),
         (json(PATH, r#"{"transact":{"compares":[],"ops":[{"put":{"key":"a","value":7}}],"reads":[]}}"#), 400),
         (json(PATH, &deep), 400),
         (json(WATCH_PATH, r#"{"prefix":"","from":-1}"#), 400),
@@ -62,6 +66,47 @@ async fn a_node_that_holds_none_is_passed_over_for_one_that_does() {
     assert_eq!(remote.range("").await.unwrap().entries.len(), 1);
     let alone = RemoteCoordinator::new(&[none]).unwrap();
     assert!(matches!(alone.range("").await, Err(CoordinatorError::Unavailable(why)) if why.contains("no coordinator")));
+}
+
+fn founded(cluster: &str) -> Op {
+    put(META, &format!(r#"{{"format":1,"cluster":"{cluster}"}}"#))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_cluster_s_coordinator_is_asked_nothing_once_the_own_one_is_known() {
+    let (mut ours, strangers) = (Seed::start(None), Seed::start(None));
+    write(&*strangers.remote(), vec![founded("theirs")]).await;
+    let theirs = strangers.remote().grant(Duration::from_secs(60)).await.unwrap();
+    let both = [ours.address.to_string(), strangers.address.to_string()];
+    let remote = RemoteCoordinator::new(&both).unwrap();
+    write(&remote, vec![founded("ours")]).await;
+    let lease = remote.grant(Duration::from_secs(60)).await.unwrap();
+    assert_eq!(lease, theirs, "the names of leases say nothing");
+    remote.bind("ours");
+    remote.bind("the first one stays");
+    remote.keep_alive(lease).await.unwrap();
+    assert!(remote.watch("", 1).await.unwrap().next().await.unwrap().is_ok());
+    let before = strangers.remote().range("").await.unwrap();
+
+    ours.stop().await;
+    let silent = TcpListener::bind(ours.address).await.unwrap();
+    for _ in 0..3 {
+        assert!(matches!(remote.transact(Default::default()).await, Err(CoordinatorError::Unavailable(_))));
+        assert!(matches!(remote.revoke(lease).await, Err(CoordinatorError::Unavailable(_))));
+        assert!(matches!(remote.watch("", 1).await.err(), Some(CoordinatorError::Unavailable(_))));
+    }
+    drop(silent);
+    assert!(matches!(remote.keep_alive(lease).await, Err(CoordinatorError::Unavailable(_))), "nobody listens");
+    assert_eq!(strangers.remote().range("").await.unwrap(), before);
+    strangers.remote().keep_alive(theirs).await.unwrap();
+
+    // In memory: what was held there is gone, and whoever answers says so.
+    ours.start_again();
+    assert!(matches!(remote.range("").await, Err(CoordinatorError::Changed(why)) if why.contains("ours")));
+    write(&*ours.remote(), vec![founded("a new one")]).await;
+    assert!(matches!(remote.keep_alive(lease).await, Err(CoordinatorError::Changed(_))));
+    write(&*ours.remote(), vec![founded("ours")]).await;
+    remote.range("").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

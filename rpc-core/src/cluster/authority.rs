@@ -4,10 +4,11 @@
 //! *sent*, plus D: whoever sees the beat knows that it was sent before, and so when the authority has ended at the latest.
 //! Liveness (a lease) is another matter and gives no right to anything.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::records::{Beat, Incarnation, META, beat_key, fence_key, write};
-use crate::coordinator::{Compare, CoordinatorError, Op, Revision, Txn, TxnOutcome};
+use super::records::{Beat, Incarnation, META, Meta, beat_key, fence_key, read, write};
+use crate::coordinator::{Compare, CoordinatorError, Entry, Op, Revision, Txn, TxnOutcome};
 use crate::node::NodeId;
 
 /// How long a node's record stays without a sign of life.
@@ -132,6 +133,7 @@ pub struct Authority {
     timing: Timing,
     id: NodeId,
     incarnation: Incarnation,
+    cluster: Arc<str>,
     meta: Revision,
     state: State,
     beats: u64,
@@ -148,9 +150,10 @@ pub struct Claim {
 }
 
 impl Authority {
-    /// The authority of `incarnation`, which has joined the cluster whose `meta` was written by this revision.
-    pub fn new(timing: Timing, id: NodeId, incarnation: Incarnation, meta: Revision) -> Self {
-        Self { timing, id, incarnation, meta, state: State::NotYet, beats: 0, next: Duration::ZERO }
+    /// The authority of `incarnation`, which has joined this cluster, whose `meta` was written by this revision.
+    pub fn new(timing: Timing, id: NodeId, incarnation: Incarnation, cluster: &str, meta: Revision) -> Self {
+        let cluster = cluster.into();
+        Self { timing, id, incarnation, cluster, meta, state: State::NotYet, beats: 0, next: Duration::ZERO }
     }
 
     /// Where it stands at `now`.
@@ -194,17 +197,22 @@ impl Authority {
     }
 
     /// What came of the beat sent at `sent`. Answers may come late and out of order. An unknown outcome gives nothing: if the beat
-    /// was written all the same, others only wait longer than they had to.
+    /// was written all the same, others only wait longer than they had to. Nor does a beat that another cluster's coordinator took:
+    /// every new store writes its `meta` first, so that the revisions of two of them are alike, and only what it says tells them apart.
     pub fn answered(&mut self, sent: Duration, answer: Result<&TxnOutcome, &CoordinatorError>) {
         if self.is_over() {
             return;
         }
         match answer {
-            Ok(outcome) if outcome.applied => {
-                let until = (sent + self.timing.authority).max(self.until().unwrap_or_default());
-                self.state = State::Held { until };
-            }
-            Ok(outcome) => self.refused(outcome),
+            Ok(outcome) => match self.judge(outcome) {
+                Some(over) => self.state = over,
+                None if outcome.applied => {
+                    let until = (sent + self.timing.authority).max(self.until().unwrap_or_default());
+                    self.state = State::Held { until };
+                }
+                // Refused for no reason that can be seen: nothing is known, and so nothing gained.
+                None => {}
+            },
             Err(CoordinatorError::Changed(_)) => self.state = State::Stopped(Stop::CoordinatorChanged),
             Err(_) => {}
         }
@@ -217,18 +225,21 @@ impl Authority {
         }
     }
 
-    fn refused(&mut self, outcome: &TxnOutcome) {
+    /// What ends this authority for ever, if the outcome of a beat tells of it.
+    fn judge(&self, outcome: &TxnOutcome) -> Option<State> {
         let read = |key: &str| outcome.reads.iter().find(|entry| entry.key == key);
-        if read(&fence_key(self.incarnation)).is_some() {
-            self.state = State::Fenced;
-            return;
+        match (read(META), read(&fence_key(self.incarnation))) {
+            // Of another cluster not even a fence says anything.
+            (Some(meta), _) if !self.is_ours(meta) => Some(State::Stopped(Stop::MetaChanged)),
+            (_, Some(_fence)) => Some(State::Fenced),
+            (None, None) => Some(State::Stopped(Stop::MetaMissing)),
+            (Some(_), None) => None,
         }
-        match read(META) {
-            None => self.state = State::Stopped(Stop::MetaMissing),
-            Some(meta) if meta.revision != self.meta => self.state = State::Stopped(Stop::MetaChanged),
-            // Refused for no reason that can be seen: nothing is known, and so nothing gained.
-            Some(_) => {}
-        }
+    }
+
+    fn is_ours(&self, meta: &Entry) -> bool {
+        let says_so = || read::<Meta>(&meta.value).is_ok_and(|meta| meta.cluster == *self.cluster);
+        meta.revision == self.meta && says_so()
     }
 
     fn is_over(&self) -> bool {
@@ -246,15 +257,24 @@ mod tests {
     const ME: Incarnation = Incarnation(7);
 
     fn authority() -> Authority {
-        Authority::new(Timing::default(), "a".into(), ME, 3)
+        Authority::new(Timing::default(), "a".into(), ME, "ours", 3)
     }
 
     fn entry(key: &str, revision: Revision) -> Entry {
         Entry { key: key.to_owned(), value: Bytes::new(), revision, lease: None }
     }
 
+    fn meta(cluster: &str, revision: Revision) -> Entry {
+        let value = write(&Meta { format: 1, cluster: cluster.to_owned() });
+        Entry { value, ..entry(META, revision) }
+    }
+
     fn outcome(applied: bool, reads: Vec<Entry>) -> TxnOutcome {
         TxnOutcome { applied, revision: 9, reads }
+    }
+
+    fn applied() -> TxnOutcome {
+        outcome(true, vec![meta("ours", 3)])
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -275,7 +295,7 @@ mod tests {
         assert_eq!(authority.state(seconds(1)), State::NotYet);
         let claim = authority.due(seconds(1)).expect("the first beat is due at once");
         assert!(authority.due(seconds(2)).is_none(), "the next is due a third of D later");
-        authority.answered(claim.sent, Ok(&outcome(true, vec![])));
+        authority.answered(claim.sent, Ok(&applied()));
         assert_eq!(authority.state(seconds(3)), State::Held { until: seconds(5) });
         assert!(authority.is_held(seconds(4)));
         assert_eq!(authority.state(seconds(5)), State::Lapsed);
@@ -284,38 +304,46 @@ mod tests {
     #[test]
     fn an_answer_that_comes_late_or_out_of_order_takes_nothing_away() {
         let mut authority = authority();
-        authority.answered(seconds(4), Ok(&outcome(true, vec![])));
-        authority.answered(seconds(2), Ok(&outcome(true, vec![])));
+        authority.answered(seconds(4), Ok(&applied()));
+        authority.answered(seconds(2), Ok(&applied()));
         assert_eq!(authority.until(), Some(seconds(8)));
     }
 
     #[test]
     fn a_lapse_ends_with_the_next_beat() {
         let mut authority = authority();
-        authority.answered(seconds(0), Ok(&outcome(true, vec![])));
+        authority.answered(seconds(0), Ok(&applied()));
         authority.answered(seconds(2), Err(&CoordinatorError::Unavailable("gone".into())));
         assert_eq!(authority.state(seconds(6)), State::Lapsed);
         let claim = authority.due(seconds(6)).expect("beats go on");
-        authority.answered(claim.sent, Ok(&outcome(true, vec![])));
+        authority.answered(claim.sent, Ok(&applied()));
         assert!(authority.is_held(seconds(6)));
     }
 
     #[test]
     fn a_fence_is_for_ever() {
         let mut authority = authority();
-        authority.answered(seconds(0), Ok(&outcome(true, vec![])));
-        authority.answered(seconds(1), Ok(&outcome(false, vec![entry(META, 3), entry(&fence_key(ME), 8)])));
+        authority.answered(seconds(0), Ok(&applied()));
+        authority.answered(seconds(1), Ok(&outcome(false, vec![meta("ours", 3), entry(&fence_key(ME), 8)])));
         assert_eq!(authority.state(seconds(1)), State::Fenced);
-        authority.answered(seconds(1), Ok(&outcome(true, vec![])));
+        authority.answered(seconds(1), Ok(&applied()));
         assert_eq!(authority.state(seconds(1)), State::Fenced);
         assert!(authority.due(seconds(9)).is_none() && authority.next_beat().is_none());
     }
 
     #[test]
     fn a_cluster_that_was_wiped_or_replaced_stops_the_node() {
-        for (reads, stop) in [(vec![], Stop::MetaMissing), (vec![entry(META, 4)], Stop::MetaChanged)] {
+        let cases = [
+            (false, vec![], Stop::MetaMissing),
+            (false, vec![meta("ours", 4)], Stop::MetaChanged),
+            (true, vec![meta("another", 3)], Stop::MetaChanged),
+            (true, vec![entry(META, 3)], Stop::MetaChanged),
+            (false, vec![meta("another", 3), entry(&fence_key(ME), 8)], Stop::MetaChanged),
+        ];
+        for (applied, reads, stop) in cases {
             let mut authority = authority();
-            authority.answered(seconds(0), Ok(&outcome(false, reads)));
+            authority.answered(seconds(0), Ok(&outcome(applied, reads)));
+            assert!(!authority.is_held(seconds(0)));
             assert_eq!(authority.state(seconds(0)), State::Stopped(stop));
         }
         let mut authority = authority();

@@ -1,6 +1,6 @@
 //! What a seed node and its joiners say to each other about the coordinator that the seed holds.
 //!
-//! `POST /wherever/coordinator` takes an [`Ask`] and gives an [`Answer`]; `POST /wherever/coordinator/watch` takes a [`WatchAsk`] and gives
+//! `POST /wherever/coordinator` takes an [`Asked`] and gives an [`Answer`]; `POST /wherever/coordinator/watch` takes a [`WatchAsk`] and gives
 //! [`Told`]s, one a line.
 
 use std::time::Duration;
@@ -40,6 +40,54 @@ pub enum Ask {
     Revoke(LeaseId),
 }
 
+/// An [`Ask`], and the cluster that it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ReadAsked")]
+pub struct Asked {
+    /// The id of the cluster, once the asking node knows it: the coordinator of another one does not carry it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// What is asked.
+    #[serde(flatten)]
+    pub ask: Ask,
+}
+
+/// An [`Asked`] as it is read: each member once, no other ones, and exactly one thing asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadAsked {
+    cluster: Option<String>,
+    range: Option<String>,
+    #[serde(default, deserialize_with = "one_txn")]
+    transact: Option<Txn>,
+    grant: Option<u64>,
+    keep_alive: Option<LeaseId>,
+    revoke: Option<LeaseId>,
+}
+
+fn one_txn<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Txn>, D::Error> {
+    strict::object(deserializer).map(Some)
+}
+
+impl TryFrom<ReadAsked> for Asked {
+    type Error = &'static str;
+
+    fn try_from(read: ReadAsked) -> Result<Self, Self::Error> {
+        let asks = [
+            read.range.map(Ask::Range),
+            read.transact.map(Ask::Transact),
+            read.grant.map(Ask::Grant),
+            read.keep_alive.map(Ask::KeepAlive),
+            read.revoke.map(Ask::Revoke),
+        ];
+        let mut asks = asks.into_iter().flatten();
+        match (asks.next(), asks.next()) {
+            (Some(ask), None) => Ok(Self { cluster: read.cluster, ask }),
+            _ => Err("one thing is asked at a time"),
+        }
+    }
+}
+
 /// What it answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +114,9 @@ pub struct WatchAsk {
     pub prefix: String,
     /// From this revision on.
     pub from: Revision,
+    /// As in [`Asked`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// One line of a watch. An error is the last one.
@@ -140,9 +191,9 @@ mod tests {
             ],
             reads: vec!["c".into()],
         };
-        let ask = Ask::Transact(txn);
-        let written = serde_json::to_vec(&ask).expect("written");
-        assert_eq!(serde_json::from_slice::<Ask>(&written).expect("read"), ask);
+        let asked = Asked { cluster: Some("c".into()), ask: Ask::Transact(txn) };
+        let written = serde_json::to_vec(&asked).expect("written");
+        assert_eq!(strict::from_slice::<Asked>(&written).expect("read"), asked);
     }
 
     #[test]
@@ -153,10 +204,16 @@ mod tests {
             (r#"{"keep_alive":9}"#, Ask::KeepAlive(9)),
         ];
         for (text, ask) in asks {
-            assert_eq!(serde_json::to_string(&ask).expect("written"), text);
+            let asked = Asked { cluster: None, ask };
+            assert_eq!(serde_json::to_string(&asked).expect("written"), text);
+            assert_eq!(strict::from_slice::<Asked>(text.as_bytes()).expect("read"), asked);
         }
+        let of_ours = r#"{"cluster":"c0ffee","revoke":9}"#;
+        let asked: Asked = strict::from_slice(of_ours.as_bytes()).expect("read");
+        assert_eq!(asked, Asked { cluster: Some("c0ffee".into()), ask: Ask::Revoke(9) });
+        assert_eq!(serde_json::to_string(&asked).expect("written"), of_ours);
         let txn = r#"{"transact":{"compares":[{"present":"a"},{"unchanged":["b",5]}],"ops":[{"put":{"key":"a","value":"v","lease":null}},{"delete":"b"}],"reads":["c"]}}"#;
-        let ask: Ask = serde_json::from_str(txn).expect("read");
+        let ask: Asked = serde_json::from_str(txn).expect("read");
         assert_eq!(serde_json::to_string(&ask).expect("written"), txn);
         for (text, answer) in [
             (r#""keep_alive""#, Answer::KeepAlive),
@@ -174,7 +231,7 @@ mod tests {
     #[test]
     fn a_transaction_of_another_shape_is_refused() {
         let good = r#"{"transact":{"compares":[],"ops":[{"put":{"key":"a","value":"v","lease":null}}],"reads":[]}}"#;
-        assert!(serde_json::from_str::<Ask>(good).is_ok());
+        assert!(serde_json::from_str::<Asked>(good).is_ok());
         for (part, bad) in [
             (r#""reads":[]"#, r#""reads":[],"more":1"#),
             (r#""reads":[]"#, r#""reads":[],"reads":[]"#),
@@ -183,9 +240,18 @@ mod tests {
             (r#"{"key":"a","value":"v","lease":null}"#, r#"["a","v",null]"#),
         ] {
             let bad = good.replace(part, bad);
-            assert!(serde_json::from_str::<Ask>(&bad).is_err(), "{bad}");
+            assert!(serde_json::from_str::<Asked>(&bad).is_err(), "{bad}");
         }
-        assert!(serde_json::from_str::<Ask>(r#"{"transact":[[],[],[]]}"#).is_err());
+        assert!(serde_json::from_str::<Asked>(r#"{"transact":[[],[],[]]}"#).is_err());
+        for bad in [
+            r#"{}"#,
+            r#"{"range":""  ,"more":1}"#,
+            r#"{"range":"","grant":1}"#,
+            r#"{"range":"","range":""}"#,
+            r#"["c",""]"#,
+        ] {
+            assert!(strict::from_slice::<Asked>(bad.as_bytes()).is_err(), "{bad}");
+        }
         assert!(strict::from_slice::<WatchAsk>(br#"["",8]"#).is_err());
         assert!(strict::from_slice::<WatchAsk>(br#"{"prefix":"","from":8,"more":1}"#).is_err());
     }

@@ -11,11 +11,9 @@ use rpc_core::clock::Clock;
 use rpc_core::cluster::authority::{Authority as Machine, Timing};
 use rpc_core::cluster::controller::Pace;
 use rpc_core::cluster::hand_over::{Answer, Question};
-use rpc_core::cluster::records::{
-    self, Fence, FenceReason, Incarnation, META, NodeRecord, NodeState, fence_key, node_key,
-};
+use rpc_core::cluster::records::{Incarnation, META, NodeRecord, NodeState};
+use rpc_core::coordinator::Coordinator;
 use rpc_core::coordinator::mirror::Mirror;
-use rpc_core::coordinator::{Compare, Coordinator, Op, Txn};
 use rpc_core::provider::{Here, Registry};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -211,6 +209,8 @@ impl Live {
         if expected != found.cluster {
             return Err(JoinError::Stranger { found: found.cluster, expected });
         }
+        // Before anything is written for this incarnation: leases are named by small numbers, and another cluster's are named alike.
+        coordinator.bind(&expected);
         let state = RwLock::new(NodeState::Serving);
         let record = self.record(incarnation, NodeState::Serving);
         let ttl = self.settings.timing.lease();
@@ -219,7 +219,7 @@ impl Live {
 
         let mirror = Mirror::spawn(coordinator.clone(), self.settings.clock.clone());
         let listed = mirror.listed().await.map_err(JoinError::Refused)?;
-        let meta = listed.entries.get(META).map_or(0, |entry| entry.revision);
+        let meta = membership::recognise(listed.entries.get(META).map(|entry| &**entry), &found.cluster)?;
         let (reader, pictures) = Reader::new(mirror.clone(), self.settings.clock.clone());
         let holders = self.groups().into_iter().map(|name| self.holder(incarnation, &name)).collect();
         let joined = Arc::new(Joined {
@@ -241,7 +241,7 @@ impl Live {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { Over::Stopped(reader.run().await.to_string()) });
         tasks.spawn(self.clone().keep(joined.clone(), granted, lease.clone(), ttl));
-        let machine = Machine::new(self.settings.timing, self.here.id.clone(), incarnation, meta);
+        let machine = Machine::new(self.settings.timing, self.here.id.clone(), incarnation, &expected, meta);
         Ok((joined, lease, machine, tasks))
     }
 
@@ -303,17 +303,8 @@ impl Live {
     pub(crate) async fn leave(&self) {
         self.here.authority.end();
         if let Some(Current { joined, lease, .. }) = self.current() {
-            let fence = Fence { node: self.here.id.clone(), reason: FenceReason::Left };
-            let txn = Txn {
-                compares: vec![Compare::Present(META.to_owned())],
-                ops: vec![
-                    Op::Put { key: fence_key(joined.incarnation), value: records::write(&fence), lease: None },
-                    Op::Delete(node_key(&self.here.id)),
-                ],
-                reads: Vec::new(),
-            };
             let told = timeout(FAREWELL, async {
-                joined.coordinator().transact(txn).await?;
+                membership::leave(joined.coordinator(), &joined.me, joined.incarnation, &joined.cluster).await?;
                 // With the lease goes the leadership: nobody has to wait for it to end before another node plans.
                 joined.coordinator().revoke(lease.load(Ordering::Acquire)).await
             });

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rpc_core::cluster::records::{self, FORMAT, META, Meta, NodeRecord};
-use rpc_core::coordinator::{Compare, Coordinator, CoordinatorError, Entry, LeaseId, Op, Txn};
+use rpc_core::cluster::records::{self, FORMAT, Fence, FenceReason, Incarnation, META, Meta, NodeRecord};
+use rpc_core::coordinator::{Compare, Coordinator, CoordinatorError, Entry, LeaseId, Op, Revision, Txn};
+use rpc_core::node::NodeId;
 use tokio::time::{Instant, sleep};
 
 /// Wait between two tries to reach a coordinator that does not answer.
@@ -82,6 +83,13 @@ fn check_meta(entry: &Entry) -> Result<Found, JoinError> {
         return Err(JoinError::Format(meta.format));
     }
     Ok(Found { cluster: meta.cluster })
+}
+
+/// The revision of `meta`, if it is that of the cluster that was found.
+pub(super) fn recognise(meta: Option<&Entry>, cluster: &str) -> Result<Revision, JoinError> {
+    let meta = meta.ok_or_else(|| JoinError::Unreadable("it is not there".to_owned()))?;
+    let Found { cluster: found } = check_meta(meta)?;
+    if found == cluster { Ok(meta.revision) } else { Err(JoinError::Stranger { found, expected: cluster.to_owned() }) }
 }
 
 /// Writes the node's record under a lease of its own. A record of the same name is waited for: a process that died leaves its
@@ -174,6 +182,39 @@ pub(super) async fn update(coordinator: &dyn Coordinator, record: &NodeRecord) -
     Ok(coordinator.transact(put).await?.applied)
 }
 
+/// Says that this incarnation executes nothing any more, and removes its record: not one that another start of the node has by now.
+/// In another cluster it says nothing.
+pub(super) async fn leave(
+    coordinator: &dyn Coordinator,
+    id: &NodeId,
+    me: Incarnation,
+    cluster: &str,
+) -> Result<(), CoordinatorError> {
+    let key = records::node_key(id);
+    let fence = records::write(&Fence { node: id.clone(), reason: FenceReason::Left });
+    loop {
+        let reads = vec![META.to_owned(), key.clone()];
+        let known = coordinator.transact(Txn { reads, ..Txn::default() }).await?;
+        let find = |key: &str| known.reads.iter().find(|entry| entry.key == key);
+        let meta = recognise(find(META), cluster).map_err(|error| CoordinatorError::Changed(error.to_string()))?;
+        let mut txn = Txn {
+            compares: vec![Compare::Unchanged(META.to_owned(), meta)],
+            ops: vec![Op::Put { key: records::fence_key(me), value: fence.clone(), lease: None }],
+            reads: Vec::new(),
+        };
+        let is_own = |entry: &&Entry| records::read::<NodeRecord>(&entry.value).is_ok_and(|it| it.incarnation == me);
+        if let Some(own) = find(&key).filter(is_own) {
+            txn.compares.push(Compare::Unchanged(key.clone(), own.revision));
+            txn.ops.push(Op::Delete(key.clone()));
+        }
+        if coordinator.transact(txn).await?.applied {
+            return Ok(());
+        }
+        // The record was written in between: that does not go on, and the caller's patience is bounded.
+        sleep(PAUSE).await;
+    }
+}
+
 /// Waits after an error that time may mend; gives up on one that it cannot.
 async fn persist(error: CoordinatorError) -> Result<(), JoinError> {
     match error {
@@ -240,24 +281,49 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_registration_whose_answer_was_lost_keeps_the_lease_of_its_record() {
-        let coordinator = Mumbling(Embedded::in_memory(Arc::new(BootClock)), AtomicBool::new(false));
-        find(&coordinator, "cluster").await.expect("it is founded");
-        let record = NodeRecord {
+    fn record(incarnation: u64) -> NodeRecord {
+        NodeRecord {
             id: "a:1".into(),
-            incarnation: Incarnation(7),
+            incarnation: Incarnation(incarnation),
             address: "a:1".to_owned(),
             weight: 1,
             zone: None,
             build: String::new(),
             groups: Vec::new(),
             state: NodeState::Serving,
-        };
+        }
+    }
+
+    async fn keys(coordinator: &dyn Coordinator) -> Vec<String> {
+        coordinator.range("").await.expect("it answers").entries.into_iter().map(|entry| entry.key).collect()
+    }
+
+    #[tokio::test]
+    async fn a_registration_whose_answer_was_lost_keeps_the_lease_of_its_record() {
+        let coordinator = Mumbling(Embedded::in_memory(Arc::new(BootClock)), AtomicBool::new(false));
+        find(&coordinator, "cluster").await.expect("it is founded");
+        let record = record(7);
         coordinator.1.store(true, Ordering::Relaxed);
         let lease = register(&coordinator, &record, Duration::from_secs(60)).await.expect("it is registered");
         let key = records::node_key(&record.id);
         let there = coordinator.range(&key).await.expect("it answers").entries;
         assert_eq!(there.first().and_then(|entry| entry.lease), Some(lease));
+    }
+
+    #[tokio::test]
+    async fn who_leaves_takes_no_other_start_s_record_along() {
+        let coordinator = Embedded::in_memory(Arc::new(BootClock));
+        find(&*coordinator, "cluster").await.expect("it is founded");
+        let record = record(8);
+        register(&*coordinator, &record, Duration::from_secs(60)).await.expect("it is registered");
+        leave(&*coordinator, &record.id, Incarnation(7), "cluster").await.expect("it leaves");
+        let node = records::node_key(&record.id);
+        assert!(keys(&*coordinator).await.contains(&node), "the record of 8");
+        assert!(keys(&*coordinator).await.contains(&records::fence_key(Incarnation(7))));
+        leave(&*coordinator, &record.id, Incarnation(8), "cluster").await.expect("it leaves");
+        assert!(!keys(&*coordinator).await.contains(&node));
+        let before = keys(&*coordinator).await;
+        assert!(leave(&*coordinator, &record.id, Incarnation(9), "another").await.is_err());
+        assert_eq!(keys(&*coordinator).await, before, "another cluster's coordinator is told nothing");
     }
 }

@@ -14,9 +14,10 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::StreamExt;
+use rpc_core::cluster::records::{self, META, Meta};
 use rpc_core::codec::strict;
 use rpc_core::coordinator::embedded::Embedded;
-use rpc_core::coordinator::wire::{Answer, Ask, MAX_ASK, PATH, Told, WATCH_PATH, WatchAsk};
+use rpc_core::coordinator::wire::{Answer, Ask, Asked, MAX_ASK, PATH, Told, WATCH_PATH, WatchAsk};
 use rpc_core::coordinator::{Changes, Coordinator, CoordinatorError};
 use rpc_core::limits::MAX_NODES;
 use serde::Serialize;
@@ -52,12 +53,15 @@ pub fn routes(coordinator: Arc<Embedded>) -> Router {
 }
 
 async fn ask(State(served): State<Served>, request: Request) -> Response {
-    let asked = match timeout(READ_TIME, served.read(request, |body| serde_json::from_slice::<Ask>(body))).await {
-        Ok(Ok((ask, place))) => (ask, place),
+    let asked = match timeout(READ_TIME, served.read(request, strict::from_slice::<Asked>)).await {
+        Ok(Ok(asked)) => asked,
         Ok(Err(turned_away)) => return turned_away.into_response(),
         Err(_late) => return TurnedAway::SLOW.into_response(),
     };
-    let (ask, _place) = asked;
+    let (Asked { cluster, ask }, _place) = asked;
+    if !served.is_of(cluster.as_deref()).await {
+        return TurnedAway::STRANGER.into_response();
+    }
     json(&served.answer(ask).await)
 }
 
@@ -67,6 +71,9 @@ async fn watch(State(served): State<Served>, request: Request) -> Response {
         Ok(Err(turned_away)) => return turned_away.into_response(),
         Err(_late) => return TurnedAway::SLOW.into_response(),
     };
+    if !served.is_of(asked.cluster.as_deref()).await {
+        return TurnedAway::STRANGER.into_response();
+    }
     let Ok(place) = served.watches.clone().try_acquire_owned() else {
         return TurnedAway::FULL.into_response();
     };
@@ -105,6 +112,15 @@ impl Served {
         Ok((asked, place))
     }
 
+    /// Whether this is the coordinator of that cluster, as far as it is said. What is found stays true: the record is written once.
+    async fn is_of(&self, cluster: Option<&str>) -> bool {
+        let Some(cluster) = cluster else { return true };
+        // One that has ended says so itself.
+        let Ok(found) = self.coordinator.range(META).await else { return true };
+        let meta = found.entries.iter().find(|entry| entry.key == META);
+        meta.is_some_and(|meta| records::read::<Meta>(&meta.value).is_ok_and(|meta| meta.cluster == cluster))
+    }
+
     async fn answer(&self, ask: Ask) -> Answer {
         let coordinator = &self.coordinator;
         let answer = match ask {
@@ -127,6 +143,8 @@ impl TurnedAway {
     const TYPE: Self = Self(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json");
     const BROKEN: Self =
         Self(StatusCode::PAYLOAD_TOO_LARGE, "the body broke off, or is larger than a transaction may be");
+    const STRANGER: Self =
+        Self(StatusCode::MISDIRECTED_REQUEST, "this is the coordinator of another cluster, or of none yet");
     const GARBAGE: Self = Self(StatusCode::BAD_REQUEST, "the body is nothing that is asked of a coordinator");
     const SLOW: Self = Self(StatusCode::SERVICE_UNAVAILABLE, "the body came too slowly, or too many others are asking");
     const FULL: Self = Self(StatusCode::SERVICE_UNAVAILABLE, "there are as many watches as this node can have");

@@ -1,5 +1,6 @@
 //! The coordinator that another node holds, used over HTTP.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{HttpSettings, JSON, body};
 use crate::coordinator::bounds::{self, CALL_TIME, WATCH_SILENCE};
-use crate::coordinator::wire::{self, Answer, Ask, MAX_ANSWER, Told, WatchAsk};
+use crate::coordinator::wire::{self, Answer, Ask, Asked, MAX_ANSWER, Told, WatchAsk};
 use crate::coordinator::{Changes, Coordinator, CoordinatorError, LeaseId, Range, Revision, Txn, TxnOutcome};
 use crate::error::{Kind, RpcError};
 
@@ -26,6 +27,8 @@ pub struct RemoteCoordinator {
     addresses: Vec<Url>,
     /// The one that answered last. A hint only.
     good: AtomicUsize,
+    /// The cluster that it is about, once that is known.
+    cluster: OnceLock<String>,
 }
 
 impl RemoteCoordinator {
@@ -48,13 +51,14 @@ impl RemoteCoordinator {
         };
         let addresses = addresses.iter().map(url).collect::<Result<_, _>>()?;
         let settings = HttpSettings { connect_timeout: CONNECT_TIME, ..HttpSettings::default() };
-        Ok(Self { client: super::client(&settings)?, addresses, good: AtomicUsize::new(0) })
+        Ok(Self { client: super::client(&settings)?, addresses, good: AtomicUsize::new(0), cluster: OnceLock::new() })
     }
 
     async fn ask(&self, ask: Ask) -> Result<Answer, CoordinatorError> {
         let until = Instant::now() + CALL_TIME;
+        let asked = Asked { cluster: self.cluster.get().cloned(), ask };
         let read = async {
-            let response = self.send(wire::PATH, &ask).await?;
+            let response = self.send(wire::PATH, &asked).await?;
             let body = body::read(response, MAX_ANSWER).await.map_err(|error| lost(&error))?;
             let answer = serde_json::from_slice(&body).map_err(|error| lost(&error))?;
             if let Answer::Error(error) = answer { Err(error) } else { Ok(answer) }
@@ -70,7 +74,7 @@ impl RemoteCoordinator {
         let text = serde_json::to_vec(asked).map_err(|error| CoordinatorError::Refused(error.to_string()))?;
         let text = Bytes::from(text);
         let first = self.good.load(Ordering::Relaxed);
-        let mut why = String::new();
+        let (mut why, mut strangers) = (String::new(), 0);
         for offset in 0..self.addresses.len() {
             let index = first.wrapping_add(offset) % self.addresses.len();
             let mut url = self.addresses[index].clone();
@@ -81,13 +85,23 @@ impl RemoteCoordinator {
                     self.good.store(index, Ordering::Relaxed);
                     return Ok(response);
                 }
-                Ok(response) => why = turned_away(response.status())?,
+                Ok(response) => {
+                    strangers += usize::from(response.status() == StatusCode::MISDIRECTED_REQUEST);
+                    why = turned_away(response.status())?;
+                }
                 Err(error) if error.is_connect() => why = body::deepest(&error),
                 Err(error) => {
                     self.look_elsewhere();
                     return Err(lost(&body::deepest(&error)));
                 }
             }
+        }
+        // While one of them is silent, it may be ours, and come back. When all have answered, ours is not there any more.
+        if strangers == self.addresses.len() {
+            let cluster = self.cluster.get().map_or("", |id| id);
+            let message =
+                format!("every address that is known for cluster {cluster} answers, and none of them holds it");
+            return Err(CoordinatorError::Changed(message));
         }
         Err(lost(&why))
     }
@@ -101,6 +115,7 @@ impl RemoteCoordinator {
 fn turned_away(status: StatusCode) -> Result<String, CoordinatorError> {
     match status.as_u16() {
         404 => Ok("the node holds no coordinator".to_owned()),
+        421 => Ok("the node holds the coordinator of another cluster".to_owned()),
         503 => Ok("the node has no room for the request".to_owned()),
         400 | 403 | 413 | 415 | 431 => Err(CoordinatorError::Refused(format!("the node answered HTTP {status}"))),
         _ => Err(lost(&format!("the node answered HTTP {status}"))),
@@ -124,6 +139,10 @@ fn unexpected<T>(answer: &Answer) -> Result<T, CoordinatorError> {
 impl Coordinator for RemoteCoordinator {
     fn kind(&self) -> &'static str {
         "embedded"
+    }
+
+    fn bind(&self, cluster: &str) {
+        let _first_stays = self.cluster.set(cluster.to_owned());
     }
 
     fn range<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Range, CoordinatorError>> {
@@ -179,7 +198,7 @@ impl Coordinator for RemoteCoordinator {
         from: Revision,
     ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Changes, CoordinatorError>>, CoordinatorError>> {
         Box::pin(async move {
-            let asked = WatchAsk { prefix: prefix.to_owned(), from };
+            let asked = WatchAsk { prefix: prefix.to_owned(), from, cluster: self.cluster.get().cloned() };
             let opened = timeout(CALL_TIME, self.send(wire::WATCH_PATH, &asked)).await;
             let response = opened.unwrap_or_else(|_| {
                 self.look_elsewhere();
