@@ -158,7 +158,10 @@ pub(super) async fn keep(
                     lease = fresh;
                     shown.store(lease, Ordering::Release);
                 }
-                Err(error) => return error,
+                Err(error @ (JoinError::Doubled { .. } | JoinError::Stranger { .. })) => return error,
+                // A member that has lost its record has not lost its state: out of space or out of patience, the coordinator may take
+                // the record later, and until then the lease is found gone again and again.
+                Err(error) => tracing::warn!(%error, "the node's record could not be written anew"),
             },
             // The next try comes soon, and authority is another matter.
             Err(error) => tracing::warn!(%error, "the node's lease could not be kept alive"),
@@ -308,6 +311,74 @@ mod tests {
         let key = records::node_key(&record.id);
         let there = coordinator.range(&key).await.expect("it answers").entries;
         assert_eq!(there.first().and_then(|entry| entry.lease), Some(lease));
+    }
+
+    /// A coordinator that is out of space for as long as it is told so.
+    struct Full(Arc<Embedded>, AtomicBool);
+
+    impl Full {
+        fn check(&self) -> Result<(), CoordinatorError> {
+            let is_full = self.1.load(Ordering::Relaxed);
+            if is_full { Err(CoordinatorError::Refused("database space exceeded".to_owned())) } else { Ok(()) }
+        }
+    }
+
+    impl Coordinator for Full {
+        fn kind(&self) -> &'static str {
+            "full"
+        }
+
+        fn range<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Range, CoordinatorError>> {
+            self.0.range(prefix)
+        }
+
+        fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
+            Box::pin(async move {
+                self.check()?;
+                self.0.transact(txn).await
+            })
+        }
+
+        fn grant(&self, ttl: Duration) -> BoxFuture<'_, Result<LeaseId, CoordinatorError>> {
+            Box::pin(async move {
+                self.check()?;
+                self.0.grant(ttl).await
+            })
+        }
+
+        fn keep_alive(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
+            self.0.keep_alive(lease)
+        }
+
+        fn revoke(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
+            self.0.revoke(lease)
+        }
+
+        fn watch<'a>(
+            &'a self,
+            prefix: &'a str,
+            from: Revision,
+        ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Changes, CoordinatorError>>, CoordinatorError>> {
+            self.0.watch(prefix, from)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_waits_for_a_coordinator_that_has_no_space_for_its_record() {
+        let coordinator = Arc::new(Full(Embedded::in_memory(Arc::new(BootClock)), AtomicBool::new(false)));
+        find(&*coordinator, "cluster").await.expect("it is founded");
+        let (record, ttl) = (record(7), Duration::from_secs(5));
+        let lease = register(&*coordinator, &record, ttl).await.expect("it is registered");
+        coordinator.revoke(lease).await.expect("it ends");
+        coordinator.1.store(true, Ordering::Relaxed);
+        let shown = AtomicU64::new(lease);
+        let keeping = keep(coordinator.clone(), || record.clone(), lease, &shown, ttl);
+        tokio::pin!(keeping);
+        assert!(tokio::time::timeout(10 * ttl, &mut keeping).await.is_err(), "it does not give up");
+        coordinator.1.store(false, Ordering::Relaxed);
+        assert!(tokio::time::timeout(ttl, &mut keeping).await.is_err());
+        assert!(keys(&*coordinator).await.contains(&records::node_key(&record.id)));
+        assert_ne!(shown.load(Ordering::Acquire), lease);
     }
 
     #[tokio::test]
