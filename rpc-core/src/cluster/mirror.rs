@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::records::{
     BEATS, BUCKETS, BadRecord, Beat, Bucket, DRAINS, FENCES, Fence, FenceReason, Holding, Incarnation, LEADER, Leader,
-    MAPS, META, MOVES, Meta, Move, NODES, NodeRecord, REBALANCES, Rebalance, WEIGHTS, bucket_of, read,
+    MAPS, META, MOVES, Meta, Move, NODES, NodeRecord, REBALANCES, Rebalance, WEIGHTS, bucket_of, read, weight_key,
 };
 use super::view::is_dialable;
-use crate::coordinator::{Changes, Entry, Event, Range, Revision};
+use crate::coordinator::{Changes, Compare, Entry, Event, Range, Revision};
 use crate::limits::{MAX_GROUPS, MAX_NODE_ID};
 use crate::node::NodeId;
 use crate::slot::Slot;
@@ -51,7 +51,7 @@ pub struct Mirror {
     nodes: BTreeMap<NodeId, Seen<NodeRecord>>,
     beats: BTreeMap<NodeId, Seen<Beat>>,
     fences: BTreeMap<Incarnation, Seen<Fence>>,
-    weights: BTreeMap<NodeId, u32>,
+    weights: BTreeMap<NodeId, (u32, Revision)>,
     drains: BTreeSet<NodeId>,
     maps: BTreeMap<String, Arc<Map>>,
     moves: BTreeMap<(String, String), Arc<Seen<Move>>>,
@@ -127,7 +127,17 @@ impl Mirror {
         if self.drains.contains(&node.id) || node.state == super::records::NodeState::Leaving {
             return 0;
         }
-        self.weights.get(&node.id).copied().unwrap_or(node.weight)
+        self.weights.get(&node.id).map_or(node.weight, |(weight, _)| *weight)
+    }
+
+    /// What compares, in a transaction, that the operator's word on the node's weight is as it is here.
+    pub(super) fn same_weight(&self, node: &NodeId) -> Compare {
+        let key = weight_key(node);
+        let known = self.weights.get(node).map(|(_, revision)| *revision);
+        match known.or_else(|| self.unreadable.get(&key).copied()) {
+            Some(revision) => Compare::Unchanged(key, revision),
+            None => Compare::Absent(key),
+        }
     }
 
     /// Whether an operator drains the node.
@@ -235,7 +245,7 @@ impl Mirror {
             let record = read(&entry.value).unwrap_or(Fence { node: "".into(), reason: FenceReason::Lost });
             self.fences.insert(incarnation.parse()?, Seen { record, revision: entry.revision, at: now });
         } else if let Some(id) = key.strip_prefix(WEIGHTS) {
-            self.weights.insert(id.into(), read(&entry.value)?);
+            self.weights.insert(id.into(), (read(&entry.value)?, entry.revision));
         } else if let Some(id) = key.strip_prefix(DRAINS) {
             self.drains.insert(id.into());
         } else if let Some(group) = key.strip_prefix(REBALANCES) {

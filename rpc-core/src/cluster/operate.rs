@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use super::assign::assign;
 use super::controller::{move_id, parts_taken};
-use super::mirror::Mirror;
+use super::mirror::{Mirror, Seen};
 use super::moves::{MoveName, plan};
 use super::records::{
-    DRAINS, Fence, FenceReason, Incarnation, MAX_MOVE, NodeRecord, NodeState, Party, REBALANCES, Rebalance,
-    RebalanceReason, Standing, WEIGHTS, bucket_of, fence_key, write,
+    Fence, FenceReason, Incarnation, MAX_MOVE, NodeRecord, NodeState, Party, REBALANCES, Rebalance, RebalanceReason,
+    Standing, bucket_of, drain_key, fence_key, node_key, weight_key, write,
 };
 use super::stuck::StuckSlots;
 use crate::coordinator::{Compare, Op, Txn};
@@ -178,8 +178,8 @@ pub fn drain(mirror: &Mirror, node: &str) -> Result<Txn, Refusal> {
     if mirror.is_drained(&node.id) {
         return Err(Refusal(format!("{} is drained already", node.id)));
     }
-    someone_else(mirror, node)?;
-    Ok(Txn { ops: vec![put(format!("{DRAINS}{}", node.id), &())], ..Txn::default() })
+    let compares = someone_else(mirror, node)?;
+    Ok(Txn { compares, ops: vec![put(drain_key(&node.id), &())], ..Txn::default() })
 }
 
 /// Ends a drain: the node gets slots again, at the next [`rebalance`] or because it has none.
@@ -191,7 +191,7 @@ pub fn undrain(mirror: &Mirror, node: &str) -> Result<Txn, Refusal> {
     if !mirror.is_drained(&id) {
         return Err(Refusal(format!("{id} is not drained")));
     }
-    Ok(Txn { ops: vec![Op::Delete(format!("{DRAINS}{id}"))], ..Txn::default() })
+    Ok(Txn { ops: vec![Op::Delete(drain_key(&id))], ..Txn::default() })
 }
 
 /// Gives a node another weight, for good; the leader moves slots if the difference is worth it.
@@ -203,14 +203,12 @@ pub fn weigh(mirror: &Mirror, node: &str, weight: u32) -> Result<Txn, Refusal> {
     if weight > MAX_WEIGHT {
         return Err(Refusal(format!("a weight is at most {MAX_WEIGHT}")));
     }
-    if weight == 0 {
-        someone_else(mirror, node)?;
-    }
-    let mut ops = vec![put(format!("{WEIGHTS}{}", node.id), &weight)];
+    let compares = if weight == 0 { someone_else(mirror, node)? } else { Vec::new() };
+    let mut ops = vec![put(weight_key(&node.id), &weight)];
     let is_wished = |group: &&String| mirror.rebalance(group).is_none();
     let wish = Rebalance { reason: RebalanceReason::Weight };
     ops.extend(node.groups.iter().filter(is_wished).map(|group| put(format!("{REBALANCES}{group}"), &wish)));
-    Ok(Txn { ops, ..Txn::default() })
+    Ok(Txn { compares, ops, ..Txn::default() })
 }
 
 /// Fences a node at once: it never executes again as this start of it, and what only it held is lost. Its process, if it runs,
@@ -302,15 +300,25 @@ fn takes_slots(mirror: &Mirror, group: &str, node: &NodeRecord) -> Result<(), Re
     Err(Refusal(format!("{} {why} and takes no slots", node.id)))
 }
 
-/// Whether another node takes slots in each group of `node`.
-fn someone_else(mirror: &Mirror, node: &NodeRecord) -> Result<(), Refusal> {
+/// What holds as long as another node takes slots in each group of `node`: of one that does, its record, its weight, and that it is
+/// neither drained nor fenced. Two orders that reach two nodes at once must not each rely on the node that the other one takes away.
+fn someone_else(mirror: &Mirror, node: &NodeRecord) -> Result<Vec<Compare>, Refusal> {
+    let mut compares = Vec::new();
     for group in &node.groups {
         let takes = |other: &NodeRecord| takes_slots(mirror, group, other).is_ok() && mirror.weight(other) > 0;
-        if !mirror.nodes().values().any(|seen| seen.record.id != node.id && takes(&seen.record)) {
+        let other = mirror.nodes().values().find(|seen| seen.record.id != node.id && takes(&seen.record));
+        let Some(Seen { record: other, revision, .. }) = other else {
             return Err(Refusal(format!("no other node of group {group:?} takes slots")));
-        }
+        };
+        let relied_on = [
+            Compare::Unchanged(node_key(&other.id), *revision),
+            Compare::Absent(drain_key(&other.id)),
+            Compare::Absent(fence_key(other.incarnation)),
+            mirror.same_weight(&other.id),
+        ];
+        compares.extend(relied_on.into_iter().filter(|compare| !compares.contains(compare)).collect::<Vec<_>>());
     }
-    Ok(())
+    Ok(compares)
 }
 
 fn party(node: &NodeRecord) -> Party {
@@ -401,6 +409,25 @@ mod tests {
         assert!(world.transact(&undrain(&world.mirror, "a").expect("it was")));
         assert_eq!(refused(undrain(&world.mirror, "a")), "a is not drained");
         assert!(weigh(&world.mirror, "b", MAX_WEIGHT + 1).is_err());
+    }
+
+    #[test]
+    fn orders_that_reach_two_nodes_at_once_leave_somebody_who_takes_slots() {
+        type Ask = fn(&Mirror, &str) -> Result<Txn, Refusal>;
+        let asks: [Ask; 2] = [drain, |mirror, node| weigh(mirror, node, 0)];
+        for (one, other) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let mut world = World::of(2);
+            assert!(world.transact(&weigh(&world.mirror, "b", 2).expect("possible")));
+            // Both are decided before either is written.
+            let txns =
+                [asks[one](&world.mirror, "a"), asks[other](&world.mirror, "b")].map(|txn| txn.expect("possible"));
+            assert!(world.transact(&txns[0]));
+            assert!(!world.transact(&txns[1]), "{one} {other}");
+        }
+        let mut world = World::of(2);
+        let txn = drain(&world.mirror, "a").expect("possible");
+        world.fence(1, FenceReason::Lost);
+        assert!(!world.transact(&txn), "b is gone");
     }
 
     #[test]

@@ -348,6 +348,16 @@ pub fn fence_key(incarnation: Incarnation) -> String {
     format!("{FENCES}{incarnation}")
 }
 
+/// The key of an operator's weight for a node.
+pub fn weight_key(id: &NodeId) -> String {
+    format!("{WEIGHTS}{id}")
+}
+
+/// The key of an operator's drain of a node.
+pub fn drain_key(id: &NodeId) -> String {
+    format!("{DRAINS}{id}")
+}
+
 /// The key of a bucket.
 pub fn bucket_key(group: &str, bucket: u16) -> String {
     format!("{MAPS}{group}/{bucket:02x}")

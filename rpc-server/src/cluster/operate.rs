@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rpc_core::cluster::mirror::Mirror as Picture;
 use rpc_core::cluster::operate::{self, Order, Preview};
 use rpc_core::cluster::request::{Plan, PlannedMove, Refusal, Request};
 use rpc_core::coordinator::Txn;
@@ -18,6 +19,10 @@ const ORDER: Duration = Duration::from_secs(600);
 /// How often an order looks at the map, beside being told that it changed.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How often a request is decided anew when what its decision relied on has changed meanwhile: by then somebody else is changing the same
+/// things all the time, and should be asked.
+const TRIES: u32 = 4;
+
 impl Live {
     /// Carries out a request, as far as that is one step; slots move in the background.
     ///
@@ -27,55 +32,63 @@ impl Live {
         let refuse = |error: String| Refusal { error };
         let current = self.current();
         let joined = current.ok_or_else(|| refuse("this node is not a member of its cluster".to_owned()))?.joined;
-        let picture = joined.picture();
-        let refused = |refusal: operate::Refusal| refuse(refusal.to_string());
-        let (plan, txn) = match request {
-            Request::Move { group, from, to, slots, dry_run } => {
-                let order = operate::move_slots(&picture, group, from, to, *slots as usize).map_err(refused)?;
-                let plan = planned(&order);
-                if !dry_run {
-                    tokio::spawn(carry_out(joined.clone(), order, self.settings.pace.moves_per_node));
-                }
+        if let Request::Move { group, from, to, slots, dry_run } = request {
+            let order = operate::move_slots(&joined.picture(), group, from, to, *slots as usize);
+            let order = order.map_err(|refusal| refuse(refusal.to_string()))?;
+            let plan = planned(&order);
+            if !dry_run {
+                tokio::spawn(carry_out(joined.clone(), order, self.settings.pace.moves_per_node));
+            }
+            return Ok(plan);
+        }
+        for _ in 0..TRIES {
+            let decided = decide(&joined.picture(), request).map_err(|refusal| refuse(refusal.to_string()))?;
+            let (plan, Some(txn)) = decided else { return Ok(decided.0) };
+            if tell(&joined, txn).await? {
                 return Ok(plan);
             }
-            Request::Rebalance { group, dry_run } => {
-                let (previews, txn) = operate::rebalance(&picture, group).map_err(refused)?;
-                let plan = previewed(&previews);
-                if *dry_run {
-                    return Ok(plan);
-                }
-                (plan, txn)
-            }
-            Request::Drain { node, on: true } => (
-                said(format!("{node} is drained: its slots move to the others, and it gets no new ones")),
-                operate::drain(&picture, node).map_err(refused)?,
-            ),
-            Request::Drain { node, on: false } => {
-                (said(format!("{node} may have slots again")), operate::undrain(&picture, node).map_err(refused)?)
-            }
-            Request::Weight { node, weight } => {
-                (said(format!("{node} has weight {weight}")), operate::weigh(&picture, node, *weight).map_err(refused)?)
-            }
-            Request::Fence { node } => (
-                said(format!("{node} never executes again; its slots get other owners, and what only it held is lost")),
-                operate::fence(&picture, node).map_err(refused)?,
-            ),
-        };
-        tell(&joined, txn).await?;
-        Ok(plan)
+        }
+        Err(refuse("the cluster has changed meanwhile: look again, and ask again".to_owned()))
     }
 }
 
-/// Runs an operator's transaction.
-async fn tell(joined: &Joined, txn: Txn) -> Result<(), Refusal> {
-    let refuse = |error: String| Refusal { error };
-    match joined.coordinator().transact(txn).await {
-        Ok(outcome) if outcome.applied => {
-            joined.catch_up(outcome.revision).await;
-            Ok(())
+/// What is answered to a request that is one transaction, and that transaction, unless nothing is to be done.
+fn decide(picture: &Picture, request: &Request) -> Result<(Plan, Option<Txn>), operate::Refusal> {
+    let (plan, txn) = match request {
+        Request::Rebalance { group, dry_run } => {
+            let (previews, txn) = operate::rebalance(picture, group)?;
+            return Ok((previewed(&previews), (!dry_run).then_some(txn)));
         }
-        Ok(_) => Err(refuse("the cluster has changed meanwhile: look again, and ask again".to_owned())),
-        Err(error) => Err(refuse(format!("{error}; whether it was done is not known: look before asking again"))),
+        Request::Drain { node, on: true } => (
+            said(format!("{node} is drained: its slots move to the others, and it gets no new ones")),
+            operate::drain(picture, node)?,
+        ),
+        Request::Drain { node, on: false } => {
+            (said(format!("{node} may have slots again")), operate::undrain(picture, node)?)
+        }
+        Request::Weight { node, weight } => {
+            (said(format!("{node} has weight {weight}")), operate::weigh(picture, node, *weight)?)
+        }
+        Request::Fence { node } => (
+            said(format!("{node} never executes again; its slots get other owners, and what only it held is lost")),
+            operate::fence(picture, node)?,
+        ),
+        // Slots are ordered, which is more than one transaction.
+        Request::Move { .. } => return Ok((Plan::default(), None)),
+    };
+    Ok((plan, Some(txn)))
+}
+
+/// Runs an operator's transaction. False if what it relied on is not so any more; the picture is then newer than that.
+async fn tell(joined: &Joined, txn: Txn) -> Result<bool, Refusal> {
+    match joined.coordinator().transact(txn).await {
+        Ok(outcome) => {
+            joined.catch_up(outcome.revision).await;
+            Ok(outcome.applied)
+        }
+        Err(error) => {
+            Err(Refusal { error: format!("{error}; whether it was done is not known: look before asking again") })
+        }
     }
 }
 
