@@ -7,7 +7,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use rpc_core::cluster::request::Plan;
-use rpc_core::cluster::view::{ClusterView, MoveView};
+use rpc_core::cluster::view::{ClusterView, MoveView, OrderView};
 use rpc_core::node::NodeId;
 use tokio::signal::ctrl_c;
 use tokio::time::{Instant, sleep, timeout};
@@ -35,6 +35,8 @@ pub(crate) enum Goal {
         gains: BTreeMap<NodeId, (u32, u32)>,
         /// From whom to whom.
         pairs: HashSet<(NodeId, NodeId)>,
+        /// The order, if one node carries it out.
+        order: Option<Order>,
     },
     /// A node that owns nothing any more, in no group.
     Empty {
@@ -43,6 +45,14 @@ pub(crate) enum Goal {
         /// What it owned before.
         before: u32,
     },
+}
+
+/// An order that the node which took it carries out.
+pub(crate) struct Order {
+    /// Its id.
+    id: String,
+    /// The node, and its start.
+    taker: (NodeId, Option<String>),
 }
 
 /// How far the way to a goal is gone.
@@ -75,7 +85,9 @@ impl Goal {
             let before = owned(&node);
             Some((node, (before, gain(net)?)))
         });
-        Self::Arrival { group: group.to_owned(), gains: gains.collect(), pairs }
+        let taker = (before.node.clone(), start_of(before, &before.node).map(str::to_owned));
+        let order = plan.order.clone().map(|id| Order { id, taker });
+        Self::Arrival { group: group.to_owned(), gains: gains.collect(), pairs, order }
     }
 
     /// The departure of everything from `node`.
@@ -86,6 +98,10 @@ impl Goal {
     /// How far it is in `view`.
     pub(crate) fn progress(&self, view: &ClusterView) -> Progress {
         let (arrived, total) = match self {
+            // The order knows its slots; other slots may come and go meanwhile.
+            Self::Arrival { order: Some(order), .. } if order.told(view).is_some() => {
+                order.told(view).map_or((0, 0), |told| (told.arrived, told.slots))
+            }
             Self::Arrival { group, gains, .. } => {
                 let owned = |node: &NodeId| view.groups.get(group).map_or(0, |group| group.slots_of(node));
                 let arrived = gains.iter().map(|(node, (before, gain))| owned(node).saturating_sub(*before).min(*gain));
@@ -115,10 +131,68 @@ impl Goal {
         }
     }
 
+    /// Why nothing more will be done for it, though it is not reached, if `view` says so.
+    fn end(&self, view: &ClusterView) -> Option<String> {
+        let Self::Arrival { order: Some(order), .. } = self else { return None };
+        match order.told(view) {
+            Some(told) if told.over && told.arrived < told.slots => Some(what_did_not_arrive(told)),
+            Some(_) => None,
+            None => order.is_lost(view).then(|| {
+                format!(
+                    "and {}, which carried the order out, is gone or was started anew, so that the order has ended: what was on its \
+                     way may still arrive, the rest stays where it is; look with `wherever nodes`, and order the rest again",
+                    order.taker.0
+                )
+            }),
+        }
+    }
+
+    /// Whether the view says that an order is being carried out.
+    fn is_ordered(&self, view: &ClusterView) -> bool {
+        let Self::Arrival { order: Some(order), .. } = self else { return false };
+        order.told(view).is_some_and(|told| !told.over)
+    }
+
     /// Whether a standstill means the end. A drain stands until it is undone: the cluster comes back to it.
     fn ends_at_standstill(&self) -> bool {
         matches!(self, Self::Arrival { .. })
     }
+}
+
+impl Order {
+    /// What is told of it.
+    fn told<'a>(&self, view: &'a ClusterView) -> Option<&'a OrderView> {
+        view.live.iter().flat_map(|live| &live.orders).find(|told| told.id == self.id)
+    }
+
+    /// Whether the start of the node that took it is over. Nodes that are just starting know nobody.
+    fn is_lost(&self, view: &ClusterView) -> bool {
+        let (node, start) = &self.taker;
+        let knows = view.live.as_ref().is_some_and(|live| !live.nodes.is_empty());
+        knows && start_of(view, node) != start.as_deref()
+    }
+}
+
+/// The present start of a node.
+fn start_of<'a>(view: &'a ClusterView, node: &NodeId) -> Option<&'a str> {
+    let mut nodes = view.live.iter().flat_map(|live| &live.nodes);
+    nodes.find(|live| live.id == *node).map(|live| live.incarnation.as_str())
+}
+
+/// Where the rest of an order is.
+fn what_did_not_arrive(told: &OrderView) -> String {
+    let mut parts = Vec::new();
+    if told.elsewhere > 0 {
+        parts.push(format!(
+            "{} went to other nodes (by another order, by a rebalance, or because their owner died)",
+            told.elsewhere
+        ));
+    }
+    if told.stays > 0 {
+        let why = told.why.as_ref().map(|why| format!(": {why}"));
+        parts.push(format!("{} stay where they are{}", told.stays, why.unwrap_or_default()));
+    }
+    format!("{}; `wherever nodes` shows who has how many", parts.join(", "))
 }
 
 impl Progress {
@@ -148,11 +222,15 @@ pub(crate) async fn follow(
         ))),
     };
     let slots = outcome.unwrap_or_else(|_| {
-        Err(Failure::Unfinished(format!(
-            "{} in {} (--timeout); the cluster goes on with it, `wherever watch` shows how",
-            display.arrived(),
-            live::seconds(longest)
-        )))
+        let (arrived, longest) = (display.arrived(), live::seconds(longest));
+        let rest = match goal {
+            Goal::Arrival { order: Some(order), .. } if display.is_lost() => format!(
+                "{}, which carries the order out, does not answer: if it is gone, so is the order, and the rest has to be ordered again",
+                order.taker.0
+            ),
+            _ => "the cluster goes on with it, `wherever watch` shows how".to_owned(),
+        };
+        Err(Failure::Unfinished(format!("{arrived} in {longest} (--timeout); {rest}")))
     })?;
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Done { slots, took_ms })
@@ -170,11 +248,15 @@ async fn reached(node: &Node, goal: &Goal, display: &mut Display<'_, '_>) -> Res
                 if progress.is_complete() {
                     return Ok(progress.arrived);
                 }
-                if progress != last || !progress.phases.is_empty() {
+                if let Some(why) = goal.end(&view) {
+                    return Err(Failure::Unfinished(format!("{}, {why}", display.arrived())));
+                }
+                if progress != last || !progress.phases.is_empty() || goal.is_ordered(&view) {
                     moved_at = Instant::now();
                 } else if goal.ends_at_standstill() && moved_at.elapsed() >= STALLED {
                     return Err(Failure::Unfinished(format!(
-                        "{}, and no move is under way any more: the slots of an aborted move stay where they are; ask again",
+                        "{}, and no move is under way any more: the rest stays where it is, or went elsewhere by another order or because its owner died; \
+                         `wherever nodes` shows who has how many, and you can ask again",
                         display.arrived()
                     )));
                 }
@@ -232,7 +314,7 @@ mod tests {
     #[test]
     fn slots_have_arrived_when_the_counts_and_the_moves_say_so() {
         let mut view = live_view();
-        let plan = Plan { moves: vec![planned("n1", "h:7003", 100)], message: String::new() };
+        let plan = Plan { moves: vec![planned("n1", "h:7003", 100)], ..Plan::default() };
         let goal = Goal::arrival(&view, "default", &plan);
         assert_eq!(goal.progress(&view), Progress { arrived: 0, total: 100, phases: BTreeMap::new() });
         give(&mut view, 60);
@@ -249,7 +331,7 @@ mod tests {
     #[test]
     fn a_chain_of_moves_counts_each_slot_once() {
         let view = live_view();
-        let plan = Plan { moves: vec![planned("n1", "n2", 10), planned("n2", "n3", 10)], message: String::new() };
+        let plan = Plan { moves: vec![planned("n1", "n2", 10), planned("n2", "n3", 10)], ..Plan::default() };
         let Goal::Arrival { gains, .. } = Goal::arrival(&view, "default", &plan) else { panic!() };
         assert_eq!(gains.keys().map(NodeId::as_str).collect::<Vec<_>>(), ["n3"]);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpc_core::cluster::view::{ClusterView, LiveView, MoveView};
+use rpc_core::cluster::view::{ClusterView, LiveView, MoveView, OrderView};
 use rpc_core::error::bounded;
 use rpc_core::node::NodeId;
 
@@ -66,6 +66,12 @@ pub(crate) fn is_under_way(planned: &MoveView) -> bool {
 pub(crate) fn told(planned: &MoveView) -> String {
     let MoveView { group, from, to, slots, phase, .. } = planned;
     bounded(format!("{slots} slots of {group} from {from} to {to}: {phase}"))
+}
+
+/// An operator's order that is under way, in words.
+pub(crate) fn told_order(order: &OrderView) -> String {
+    let OrderView { id, group, from, to, slots, arrived, .. } = order;
+    bounded(format!("order {id}: {arrived} of {slots} slots of {group} have gone from {from} to {to}"))
 }
 
 /// A time for people.

@@ -20,6 +20,7 @@ pub(crate) struct Display<'s, 'out> {
     /// On standard error, and only if that is a terminal and standard output is too.
     bar: Option<ProgressBar>,
     last: Progress,
+    is_lost: bool,
     /// The last plain line and when it was written.
     line: Option<(String, Instant)>,
 }
@@ -29,12 +30,13 @@ impl<'s, 'out> Display<'s, 'out> {
     pub(crate) fn new(screen: &'s mut Screen<'out>) -> Self {
         let is_seen = screen.narrow && !screen.json && io::stderr().is_terminal();
         let bar = is_seen.then(|| ProgressBar::no_length().with_style(style()));
-        Self { screen, bar, last: Progress::default(), line: None }
+        Self { screen, bar, last: Progress::default(), is_lost: false, line: None }
     }
 
     /// Shows how far it is.
     pub(crate) fn show(&mut self, progress: &Progress) -> io::Result<()> {
         self.last = progress.clone();
+        self.is_lost = false;
         let phases = phases(progress);
         if let Some(bar) = &self.bar {
             bar.set_length(progress.total.into());
@@ -47,12 +49,18 @@ impl<'s, 'out> Display<'s, 'out> {
 
     /// Shows that the node does not answer.
     pub(crate) fn lost(&mut self, failure: &Failure) -> io::Result<()> {
+        self.is_lost = true;
         let message = format!("asking again: {}", failure.sentence());
         match &self.bar {
             Some(bar) => bar.set_message(message),
             None => self.say(&message)?,
         }
         Ok(())
+    }
+
+    /// Whether the node did not answer when it was asked last.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     /// What has arrived so far, as the start of a sentence.

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use fake::{Answer, FakeNode};
 use rpc_core::cluster::fixed::FixedNodes;
 use rpc_core::cluster::view::{
-    ClusterView, CountsView, LiveNode, LiveView, LossView, MoveView, UnsettledView, VIEW_FORMAT,
+    ClusterView, CountsView, LiveNode, LiveView, LossView, MoveView, OrderView, UnsettledView, VIEW_FORMAT,
 };
 use rpc_core::slot::Slot;
 use rustix::process::{Pid, Signal, kill_process};
@@ -145,6 +145,50 @@ fn a_move_is_followed_until_its_slots_have_arrived() {
     assert_eq!((status, &line["done"]["slots"], &line["moves"][0]["to"]), (0, &json!(100), &json!("n2")));
 }
 
+/// A view in which the order aa-1, to move 100 slots from n1 to n2, is that far.
+fn ordered(arrived: u32, elsewhere: u32, stays: u32, over: bool) -> ClusterView {
+    let mut view = view();
+    let why = (stays > 0).then(|| "of version 9\x1b[2J".to_owned());
+    let (id, group) = ("aa-1".to_owned(), "default".to_owned());
+    let (from, to) = ("n1".into(), "n2".into());
+    let order = OrderView { id, group, from, to, slots: 100, arrived, elsewhere, stays, why, over };
+    view.live.as_mut().expect("live").orders = vec![order];
+    view
+}
+
+fn plan_of_order() -> Value {
+    json!({"moves": [{"from": "n1", "to": "n2", "slots": 100}], "message": "", "order": "aa-1"})
+}
+
+#[test]
+fn an_order_counts_its_own_slots_and_says_where_the_others_are() {
+    // The target owns no slot more than before: it gives as many away by another order.
+    let node = cluster(&[view(), ordered(50, 0, 0, false), ordered(100, 0, 0, true)], "200 OK", &plan_of_order());
+    let (status, line) = run_json(&MOVE, &node);
+    assert_eq!((status, &line["done"]["slots"]), (0, &json!(100)), "{line}");
+    let node = cluster(&[view(), ordered(60, 0, 0, false), ordered(60, 37, 3, true)], "200 OK", &plan_of_order());
+    let (status, _, err) = run(&MOVE, &node);
+    let expected = "60 of 100 slots arrived, 37 went to other nodes (by another order, by a rebalance, or because their owner \
+                    died), 3 stay where they are: of version 9";
+    assert!(status == 5 && err.contains(expected) && !err.contains('\x1b'), "{err}");
+}
+
+#[test]
+fn an_order_ends_with_the_node_that_carried_it_out() {
+    let (mut starting, mut again) = (view(), after(50, 0));
+    starting.groups.clear();
+    starting.live = Some(LiveView { authority: "not_yet".to_owned(), ..LiveView::default() });
+    again.live.as_mut().expect("live").nodes[0].incarnation = "00000000000000bb".to_owned();
+    let node = cluster(&[view(), ordered(10, 0, 0, false), starting, again], "200 OK", &plan_of_order());
+    let (status, line) = run_json(&MOVE, &node);
+    let message = line["error"]["message"].as_str().expect("text");
+    assert!(
+        status == 5 && message.starts_with("50 of 100 slots arrived, and n1, which carried the order out,"),
+        "{line}"
+    );
+    assert!(message.contains("was started anew") && message.ends_with("order the rest again"), "{line}");
+}
+
 #[test]
 fn a_dry_run_and_an_impatient_one_do_not_wait() {
     for (flag, dry) in [("--dry-run", true), ("--no-wait", false)] {
@@ -276,6 +320,7 @@ fn a_live_cluster_is_listed_with_all_that_is_in_motion() {
     let mut view = after(50, 1);
     let live = view.live.as_mut().expect("live");
     live.parked = 3;
+    live.orders = ordered(7, 0, 0, false).live.expect("live").orders;
     live.losses = vec![LossView { group: "default".to_owned(), node: "n9\x1b[2J".into(), slots: 512 }];
     let node = cluster(&[view], "200 OK", &plan(1));
     let (status, out, _) = run(&["nodes"], &node);
@@ -286,6 +331,7 @@ fn a_live_cluster_is_listed_with_all_that_is_in_motion() {
         "authority of n1: held, for another 3.1 s",
         "3 calls wait at n1 for a slot",
         "50 slots of default from n1 to n2: copy",
+        "order aa-1: 7 of 100 slots of default have gone from n1 to n2",
         "the state of 512 slots of default",
     ] {
         assert!(out.contains(part), "{part}: {out}");

@@ -18,6 +18,7 @@ mod lead;
 mod live;
 mod membership;
 mod operate;
+mod orders;
 mod picture;
 mod planted;
 mod sending;

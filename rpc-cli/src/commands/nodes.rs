@@ -146,6 +146,9 @@ fn show_motion(screen: &mut Screen<'_>, view: &ClusterView, live: &LiveView) -> 
     for planned in &live.moves {
         writeln!(screen.out, "{}", live::told(planned))?;
     }
+    for order in live.orders.iter().filter(|order| !order.over) {
+        writeln!(screen.out, "{}", live::told_order(order))?;
+    }
     for LossView { group, node, slots } in &live.losses {
         let loss = bounded(format!("lost with {node}: the state of {slots} slots of {group}"));
         writeln!(screen.out, "{}", screen.paint.red(&loss))?;

@@ -1,19 +1,19 @@
 //! What operators ask for: checked against the records, refused with a sentence, and turned into transactions.
 //!
 //! Nothing here needs the leader. What it asks for by a record (drain, weight, rebalance) the leader does; the moves that are ordered
-//! by hand are planned by whoever took the order, a few at a time.
+//! by hand are planned by whoever took the [order](orders), a few at a time.
+
+mod orders;
 
 use std::collections::BTreeMap;
 
+pub use self::orders::{MAX_ORDERS, Order, Orders, Progress, move_slots, proceed};
 use super::assign::assign;
-use super::controller::{move_id, parts_taken};
 use super::mirror::{Mirror, Seen};
-use super::moves::{MoveName, plan};
 use super::records::{
-    Fence, FenceReason, Incarnation, MAX_MOVE, NodeRecord, NodeState, Party, REBALANCES, Rebalance, RebalanceReason,
-    Standing, bucket_of, drain_key, fence_key, node_key, weight_key, write,
+    Fence, FenceReason, Incarnation, NodeRecord, NodeState, Party, REBALANCES, Rebalance, RebalanceReason, drain_key,
+    fence_key, node_key, weight_key, write,
 };
-use super::stuck::StuckSlots;
 use crate::coordinator::{Compare, Op, Txn};
 use crate::node::NodeId;
 use crate::slot::Slot;
@@ -26,19 +26,6 @@ pub const MAX_WEIGHT: u32 = 1_000_000;
 #[error("{0}")]
 pub struct Refusal(String);
 
-/// Slots that an operator moves by hand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// The group.
-    pub group: String,
-    /// Whose they are.
-    pub from: Party,
-    /// Whose they shall be.
-    pub to: Party,
-    /// The slots, ascending.
-    pub slots: Vec<Slot>,
-}
-
 /// Slots that would move from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
@@ -48,21 +35,6 @@ pub struct Preview {
     pub to: NodeId,
     /// The slots, ascending.
     pub slots: Vec<Slot>,
-}
-
-/// What is left of an order, and what to do about it now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Slots that the target owns.
-    pub done: usize,
-    /// Slots on their way.
-    pub moving: usize,
-    /// Slots still at the source, not on their way.
-    pub waiting: usize,
-    /// Slots that have gone elsewhere, cannot be moved, or whose move can no more be planned: either side is gone.
-    pub given_up: usize,
-    /// The transactions that plan the next moves; none needs to be applied.
-    pub txns: Vec<Txn>,
 }
 
 /// The node that an operator names, by its id or by its address.
@@ -76,97 +48,6 @@ pub fn find<'a>(mirror: &'a Mirror, name: &str) -> Result<&'a NodeRecord, Refusa
         let known: Vec<&str> = mirror.nodes().keys().map(NodeId::as_str).collect();
         Refusal(format!("there is no node {name:?}; there are: {}", known.join(", ")))
     })
-}
-
-/// An order to move `count` slots of `group`: the highest that `from` serves and that are not moving already.
-///
-/// # Errors
-/// [`Refusal`] when it cannot be carried out as it stands.
-pub fn move_slots(mirror: &Mirror, group: &str, from: &str, to: &str, count: usize) -> Result<Order, Refusal> {
-    let refuse = |why: String| Err(Refusal(why));
-    let (from, to) = (find(mirror, from)?, find(mirror, to)?);
-    if from.id == to.id {
-        return refuse(format!("{} cannot move slots to itself", from.id));
-    }
-    if count == 0 {
-        return refuse("a move takes at least one slot".to_owned());
-    }
-    if !mirror.groups().any(|known| known == group) {
-        return refuse(format!("there is no group {group:?}"));
-    }
-    takes_slots(mirror, group, to)?;
-    if mirror.fence(from.incarnation).is_some() {
-        return refuse(format!("{} is fenced, and its slots are about to go to others", from.id));
-    }
-    let stuck = StuckSlots::of(mirror, group);
-    let (mut free, mut owned, mut why) = (Vec::new(), 0, None);
-    for (slot, holding) in mirror.holdings(group).filter(|(_, holding)| holding.incarnation == from.incarnation) {
-        owned += 1;
-        match stuck.get(slot, to.incarnation) {
-            Some(failed) => why = Some((slot, &failed.failure.why)),
-            None if holding.state == Standing::Stable => free.push(slot),
-            None => {}
-        }
-    }
-    if count > owned {
-        return refuse(format!("{} owns {owned} slots of group {group:?}, fewer than {count}", from.id));
-    }
-    if count > free.len() {
-        let busy = owned - free.len();
-        if let Some((slot, why)) = why {
-            return refuse(format!(
-                "{busy} of the {owned} slots of {} are moving, being loaded, or cannot be moved to {} at the moment, so that only \
-                 {} can move; slot {slot}, for one, cannot be moved: {why}",
-                from.id,
-                to.id,
-                free.len()
-            ));
-        }
-        return refuse(format!(
-            "{busy} of the {owned} slots of {} are moving or being loaded already, so that only {} can move",
-            from.id,
-            free.len()
-        ));
-    }
-    let slots = free.split_off(free.len() - count);
-    Ok(Order { group: group.to_owned(), from: party(from), to: party(to), slots })
-}
-
-/// How far an order is, and the next moves to plan, so that no node takes part in more than `moves_per_node`. Ask again whenever the
-/// mirror has changed, until nothing is moving or waiting.
-pub fn proceed(mirror: &Mirror, order: &Order, moves_per_node: usize) -> Progress {
-    let mut progress = Progress::default();
-    let mut waiting: BTreeMap<u16, Vec<Slot>> = BTreeMap::new();
-    let is_there = |party: &Party| {
-        let known = mirror.nodes().get(&party.node).map(|seen| seen.record.incarnation);
-        known == Some(party.incarnation) && mirror.fence(party.incarnation).is_none()
-    };
-    let can_go_on = is_there(&order.from) && is_there(&order.to);
-    let stuck = StuckSlots::of(mirror, &order.group);
-    for slot in &order.slots {
-        match mirror.holding(&order.group, *slot) {
-            Some(holding) if holding.incarnation == order.to.incarnation => progress.done += 1,
-            Some(holding) if holding.incarnation == order.from.incarnation && can_go_on => match holding.state {
-                // Tried once for an order: the rest of it goes on.
-                Standing::Stable if stuck.get(*slot, order.to.incarnation).is_some() => progress.given_up += 1,
-                Standing::Stable => waiting.entry(bucket_of(*slot)).or_default().push(*slot),
-                Standing::Moving { .. } | Standing::Recovering { .. } => progress.moving += 1,
-            },
-            _ => progress.given_up += 1,
-        }
-    }
-    progress.waiting = waiting.values().map(Vec::len).sum();
-    let busy = parts_taken(mirror);
-    let part = |party: &Party| busy.get(&party.incarnation).copied().unwrap_or(0);
-    let room = moves_per_node.saturating_sub(part(&order.from).max(part(&order.to)));
-    for (number, slots) in waiting.iter().rev().take(room) {
-        let Some(bucket) = mirror.bucket(&order.group, *number) else { continue };
-        let id = move_id(mirror.revision(), *number);
-        let name = MoveName { group: order.group.clone(), id, bucket: *number };
-        let slots = &slots[slots.len() - slots.len().min(MAX_MOVE)..];
-        progress.txns.extend(plan(None, &name, bucket, slots, &order.from, &order.to));
-    }
-    progress
 }
 
 /// Drains a node: the leader moves its slots away and gives it none, until [`undrain`].
@@ -332,70 +213,10 @@ fn put<T: serde::Serialize>(key: String, record: &T) -> Op {
 #[cfg(test)]
 mod tests {
     use super::super::controller::fixtures::World;
-    use super::super::moves::{Observation, abort_for};
-    use super::super::records::Failure;
     use super::*;
 
     fn refused<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
         result.expect_err("it is refused").to_string()
-    }
-
-    #[test]
-    fn a_move_that_makes_no_sense_is_refused_with_a_sentence() {
-        let mut world = World::of(3);
-        world.put("drain/c", &());
-        let refuse = |from: &str, to: &str, count| refused(move_slots(&world.mirror, "g", from, to, count));
-        assert_eq!(refuse("a", "a", 1), "a cannot move slots to itself");
-        assert_eq!(refuse("a", "x", 1), "there is no node \"x\"; there are: a, b, c");
-        assert_eq!(refuse("a", "c", 1), "c is drained and takes no slots");
-        assert_eq!(refuse("a", "b", 0), "a move takes at least one slot");
-        assert_eq!(refuse("a", "b", 9999), "a owns 5462 slots of group \"g\", fewer than 9999");
-        assert_eq!(refused(move_slots(&world.mirror, "h", "a", "b", 1)), "there is no group \"h\"");
-    }
-
-    #[test]
-    fn an_order_goes_on_piece_by_piece_and_the_same_slots_cannot_be_ordered_twice() {
-        let mut world = World::of(2);
-        let order = move_slots(&world.mirror, "g", "a", "b", 200).expect("it can be done");
-        assert_eq!((order.slots.len(), order.slots[199].get()), (200, 8191));
-        let progress = proceed(&world.mirror, &order, 2);
-        assert_eq!((progress.waiting, progress.txns.len()), (200, 1), "one bucket holds them all");
-        assert!(world.transact(&progress.txns[0]));
-        let progress = proceed(&world.mirror, &order, 1);
-        assert_eq!((progress.moving, progress.waiting, progress.txns.len()), (64, 136, 0));
-        let twice = refused(move_slots(&world.mirror, "g", "a", "b", 8192));
-        assert!(twice.starts_with("64 of the 8192 slots of a are moving"), "{twice}");
-        for _ in 0..4 {
-            world.settle();
-            for txn in proceed(&world.mirror, &order, 2).txns {
-                assert!(world.transact(&txn));
-            }
-        }
-        assert_eq!(proceed(&world.mirror, &order, 2), Progress { done: 200, ..Progress::default() });
-        world.lose(0);
-        let order = Order { slots: vec![Slot::new(0).expect("a slot")], ..order };
-        assert_eq!(proceed(&world.mirror, &order, 2), Progress { given_up: 1, ..Progress::default() });
-    }
-
-    #[test]
-    fn an_order_goes_on_without_a_slot_that_cannot_be_moved() {
-        let mut world = World::of(2);
-        let order = move_slots(&world.mirror, "g", "a", "b", 64).expect("it can be done");
-        let txns = proceed(&world.mirror, &order, 2).txns;
-        assert!(world.transact(&txns[0]));
-        let (_, id, _) = world.mirror.moves().next().expect("planned");
-        let name = MoveName { group: "g".into(), id: id.to_owned(), bucket: 31 };
-        let failure = Failure::new(Some(order.slots[7]), "of version 9");
-        let aborted = abort_for(&name, &Observation::mirrored(&name, &world.mirror), Some(&failure));
-        assert!(world.transact(&aborted.expect("an abort")));
-        let progress = proceed(&world.mirror, &order, 2);
-        assert_eq!((progress.waiting, progress.given_up), (63, 1));
-        let all = refused(move_slots(&world.mirror, "g", "a", "b", 8192));
-        assert!(all.ends_with("cannot be moved: of version 9"), "{all}");
-        assert!(world.transact(&progress.txns[0]));
-        while world.carry_out() {}
-        let over = Progress { done: 63, given_up: 1, ..Progress::default() };
-        assert_eq!(proceed(&world.mirror, &order, 2), over);
     }
 
     #[test]

@@ -61,6 +61,10 @@ pub struct Plan {
     pub moves: Vec<PlannedMove>,
     /// What else there is to say, for people.
     pub message: String,
+    /// The id of the order under which the answering node carries the moves out, if it does so itself: see
+    /// [`OrderView`](super::view::OrderView).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
 }
 
 /// Slots that go from one node to another.

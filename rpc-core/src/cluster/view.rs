@@ -90,6 +90,9 @@ pub struct LiveView {
     pub nodes: Vec<LiveNode>,
     /// Moves that are not cleaned up yet.
     pub moves: Vec<MoveView>,
+    /// Moves that operators ordered of the answering node: those under way, and some that are over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<OrderView>,
     /// Slots that should move and cannot; they are tried again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stuck: Vec<StuckView>,
@@ -136,6 +139,32 @@ pub struct MoveView {
     pub slots: u32,
     /// `copy`, `committed`, `active` or `aborted`.
     pub phase: String,
+}
+
+/// Slots that an operator ordered to be moved. What is neither arrived nor `elsewhere` nor `stays` is on its way or waits for that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderView {
+    /// Its id, which the operator was told; never given twice.
+    pub id: String,
+    /// The group.
+    pub group: String,
+    /// Whose slots they were.
+    pub from: NodeId,
+    /// Whose they shall be.
+    pub to: NodeId,
+    /// How many slots.
+    pub slots: u32,
+    /// How many of them have arrived.
+    pub arrived: u32,
+    /// How many have gone to a third node: by another order, by a rebalance, or because their owner died.
+    pub elsewhere: u32,
+    /// How many stay where they are.
+    pub stays: u32,
+    /// Why, of one of those that stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Whether nothing is done for it any more.
+    pub over: bool,
 }
 
 /// Slots that cannot be moved.

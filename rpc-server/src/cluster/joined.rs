@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use super::complaints::Complaints;
 use super::holder::Holder;
+use super::orders::Orders;
 use super::picture::{self, Gallery};
 use super::planted::Planted;
 
@@ -39,6 +40,8 @@ pub(super) struct Joined {
     pub(super) routes: Mutex<Routes>,
     pub(super) look: Notify,
     pub(super) state: RwLock<NodeState>,
+    /// The moves that operators ordered of this node.
+    pub(super) orders: Orders,
     /// What the log has heard of slots that cannot be moved.
     pub(super) complaints: Complaints,
     pub(super) planted: Option<Planted>,

@@ -25,6 +25,7 @@ use super::holder::Holder;
 use super::joined::{Joined, Routes};
 use super::lead::Lead;
 use super::membership::{self, JoinError};
+use super::orders::Orders;
 use super::picture::Reader;
 use super::planted::{self, Planted};
 use super::start::Start;
@@ -235,6 +236,7 @@ impl Live {
             routes: Mutex::new(Routes::of(self.here.id.clone(), self.address.clone())),
             look: Notify::new(),
             state,
+            orders: Orders::default(),
             complaints: Complaints::default(),
             planted: self.settings.planted,
         });
@@ -320,6 +322,7 @@ impl Live {
     fn retire(&self) {
         self.here.authority.end();
         if let Some(current) = self.set_current(None) {
+            current.joined.orders.close();
             current.joined.holders.iter().for_each(|holder| holder.drop_all());
         }
     }

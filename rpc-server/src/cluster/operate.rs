@@ -1,23 +1,15 @@
 //! Carries out what operators ask for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use rpc_core::cluster::mirror::Mirror as Picture;
 use rpc_core::cluster::operate::{self, Order, Preview};
 use rpc_core::cluster::request::{Plan, PlannedMove, Refusal, Request};
 use rpc_core::coordinator::Txn;
-use tokio::time::timeout;
 
 use super::joined::Joined;
 use super::live::Live;
-
-/// Longest time for the slots of one order: what has not moved by then is stuck, and an operator should look.
-const ORDER: Duration = Duration::from_secs(600);
-
-/// How often an order looks at the map, beside being told that it changed.
-const LOOK: Duration = Duration::from_millis(500);
+use super::orders::Orders;
 
 /// How often a request is decided anew when what its decision relied on has changed meanwhile: by then somebody else is changing the same
 /// things all the time, and should be asked.
@@ -33,13 +25,11 @@ impl Live {
         let current = self.current();
         let joined = current.ok_or_else(|| refuse("this node is not a member of its cluster".to_owned()))?.joined;
         if let Request::Move { group, from, to, slots, dry_run } = request {
-            let order = operate::move_slots(&joined.picture(), group, from, to, *slots as usize);
-            let order = order.map_err(|refusal| refuse(refusal.to_string()))?;
-            let plan = planned(&order);
-            if !dry_run {
-                tokio::spawn(carry_out(joined.clone(), order, self.settings.pace.moves_per_node));
-            }
-            return Ok(plan);
+            let order = |picture: &Picture, orders: &operate::Orders| {
+                operate::move_slots(picture, orders, group, from, to, *slots as usize)
+            };
+            let (order, id) = Orders::take(&joined, self.settings.pace.moves_per_node, *dry_run, order)?;
+            return Ok(planned(&order, id));
         }
         for _ in 0..TRIES {
             let decided = decide(&joined.picture(), request).map_err(|refusal| refuse(refusal.to_string()))?;
@@ -92,37 +82,10 @@ async fn tell(joined: &Joined, txn: Txn) -> Result<bool, Refusal> {
     }
 }
 
-/// Plans the moves of an order, some at a time, until there is nothing left to plan.
-async fn carry_out(joined: Arc<Joined>, order: Order, moves_per_node: usize) {
-    let mut pictures = joined.pictures();
-    let all = async {
-        loop {
-            let picture = pictures.borrow_and_update().clone();
-            let progress = operate::proceed(&picture, &order, moves_per_node);
-            if progress.moving == 0 && progress.waiting == 0 {
-                tracing::info!(done = progress.done, given_up = progress.given_up, "an operator's move is over");
-                return;
-            }
-            let mut seen = 0;
-            for txn in progress.txns {
-                match joined.coordinator().transact(txn).await {
-                    Ok(outcome) => seen = outcome.revision,
-                    Err(error) => tracing::warn!(%error, "an operator's move waits for the coordinator"),
-                }
-            }
-            joined.catch_up(seen).await;
-            let _told_or_not = timeout(LOOK, pictures.changed()).await;
-        }
-    };
-    if timeout(ORDER, all).await.is_err() {
-        tracing::warn!("an operator's move was given up: not all its slots could be moved");
-    }
-}
-
-fn planned(order: &Order) -> Plan {
+fn planned(order: &Order, id: Option<String>) -> Plan {
     let slots = u32::try_from(order.slots.len()).unwrap_or(u32::MAX);
     let one = PlannedMove { from: order.from.node.to_string(), to: order.to.node.to_string(), slots };
-    Plan { moves: vec![one], message: format!("{slots} slots") }
+    Plan { moves: vec![one], message: format!("{slots} slots"), order: id }
 }
 
 fn previewed(previews: &[Preview]) -> Plan {
@@ -135,9 +98,9 @@ fn previewed(previews: &[Preview]) -> Plan {
     let moves = sums.into_iter().map(|((from, to), slots)| PlannedMove { from, to, slots }).collect();
     let message =
         if total == 0 { "the slots are spread as they should be".to_owned() } else { format!("{total} slots") };
-    Plan { moves, message }
+    Plan { moves, message, order: None }
 }
 
 fn said(message: String) -> Plan {
-    Plan { moves: Vec::new(), message }
+    Plan { message, ..Plan::default() }
 }

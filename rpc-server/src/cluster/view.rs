@@ -39,6 +39,7 @@ impl Live {
         view.leader = picture.leader().map(|seen| seen.record.node.clone());
         view.nodes = nodes(&picture);
         view.moves = moves(&picture);
+        view.orders = current.joined.orders.views(&current.joined, &picture);
         view.stuck = stuck(&picture, current.joined.clock().now());
         view.unsettled = picture.groups().flat_map(|group| unsettled(group, &picture)).collect();
         view.losses = current.joined.holders.iter().flat_map(|holder| holder.losses()).collect();
