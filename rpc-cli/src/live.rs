@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rpc_core::Kind;
 use rpc_core::cluster::view::{ClusterView, LiveView, MoveView, OrderView};
 use rpc_core::error::bounded;
 use rpc_core::node::NodeId;
@@ -21,10 +22,28 @@ pub(crate) fn of(view: &ClusterView) -> Result<&LiveView, Failure> {
     })
 }
 
+/// Whether the node knows its cluster: one that has just started does not.
+///
+/// # Errors
+/// [`Failure::Unreachable`] if not.
+pub(crate) fn has_map(view: &ClusterView) -> Result<(), Failure> {
+    let Some(live) = view.live.as_ref().filter(|live| live.nodes.is_empty() && view.groups.is_empty()) else {
+        return Ok(());
+    };
+    Err(Failure::unreachable(
+        Kind::Unavailable,
+        format!(
+            "{} has no map of its cluster yet (its authority: {}): try again in a moment",
+            view.node,
+            authority(live)
+        ),
+    ))
+}
+
 /// The node that the user named by its id or its address. It may be one that is gone and still owns slots.
 ///
 /// # Errors
-/// [`Failure::Usage`] with the nodes that are there.
+/// [`Failure::Usage`] with the nodes that are there, [`Failure::Unreachable`] if the answering node knows none yet.
 pub(crate) fn node_named(view: &ClusterView, name: &str) -> Result<NodeId, Failure> {
     let registered = view.live.iter().flat_map(|live| &live.nodes).map(|node| (&node.id, node.address.as_str()));
     let owners = view.groups.values().flat_map(|group| &group.nodes).map(|node| (&node.id, node.address.as_str()));
@@ -33,10 +52,20 @@ pub(crate) fn node_named(view: &ClusterView, name: &str) -> Result<NodeId, Failu
     if let Some((id, _)) = by_id.or_else(|| known.iter().find(|(_, address)| *address == name)) {
         return Ok((*id).clone());
     }
+    has_map(view)?;
     known.sort_unstable();
     known.dedup_by_key(|(id, _)| *id);
     let names: Vec<String> = known.iter().map(|(id, address)| with_address(id, address)).collect();
     Err(Failure::Usage(format!("the cluster has no node {name}; it has: {}", names.join(", "))))
+}
+
+/// A node that owns slots and is registered no more.
+pub(crate) const GONE: &str = "gone";
+
+/// How a node stands, as the answering node knows it. Nothing in a fixed cluster, nor while the answering node knows nobody.
+pub(crate) fn state_of<'a>(view: &'a ClusterView, node: &NodeId) -> Option<&'a str> {
+    let nodes = view.live.as_ref().map(|live| &live.nodes).filter(|nodes| !nodes.is_empty())?;
+    Some(nodes.iter().find(|live| live.id == *node).map_or(GONE, |live| &live.state))
 }
 
 fn with_address(id: &NodeId, address: &str) -> String {
@@ -87,6 +116,7 @@ pub(crate) mod tests {
     use rpc_core::cluster::view::{CountsView, LiveNode, VIEW_FORMAT};
 
     use super::*;
+    use crate::failure::Exit;
 
     /// A live cluster of three nodes that are at rest.
     pub(crate) fn live_view() -> ClusterView {
@@ -133,6 +163,20 @@ pub(crate) mod tests {
         assert_eq!(node_named(&view, "h:7003").expect("known").as_str(), "h:7003");
         let Err(Failure::Usage(message)) = node_named(&view, "n9") else { panic!("refused") };
         assert!(message.contains("no node n9; it has: ") && message.contains("n2 (h:7002)"), "{message}");
+    }
+
+    #[test]
+    fn a_node_that_has_just_started_is_asked_again_and_nobody_is_unknown_to_it() {
+        let mut view = live_view();
+        view.groups.clear();
+        view.live = Some(LiveView { authority: "not_yet".to_owned(), ..LiveView::default() });
+        let failure = node_named(&view, "n2").expect_err("it knows nobody");
+        assert_eq!(failure.exit(), Exit::Unreachable);
+        assert!(
+            failure.sentence().starts_with("n1 has no map of its cluster yet (its authority: not_yet)"),
+            "{failure:?}"
+        );
+        assert!(matches!(crate::map::group(&view, "default").map(|_| ()), Err(Failure::Unreachable(_))));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use rpc_core::slot::Slot;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::live;
 
 /// A group's slots as a node knows them.
 pub(crate) struct SlotMap<'a> {
@@ -135,8 +136,11 @@ impl<'a> SlotMap<'a> {
 /// The group of that name.
 ///
 /// # Errors
-/// [`Failure::Usage`] with the names of those that are there.
+/// [`Failure::Usage`] with the names of those that are there, [`Failure::Unreachable`] if the answering node knows none yet.
 pub(crate) fn group<'a>(view: &'a ClusterView, name: &str) -> Result<&'a GroupView, Failure> {
+    if !view.groups.contains_key(name) {
+        live::has_map(view)?;
+    }
     view.groups.get(name).ok_or_else(|| {
         let known: Vec<&str> = view.groups.keys().map(String::as_str).collect();
         Failure::Usage(format!("the cluster has no group {name}; it has: {}", known.join(", ")))

@@ -27,7 +27,7 @@ Exit status:
     0  done
     1  the provider answered with its own error; a program of `wherever up` failed
     2  the command line is wrong
-    3  no node could be reached there
+    3  no node could be reached there, or none that knows its cluster yet
     4  not executed: it was refused, or reached no provider
     5  it failed and may have been executed, or it is not finished yet
    74  standard input or output failed

@@ -90,6 +90,9 @@ struct Explanation<'a> {
 struct Owner<'a> {
     id: &'a NodeId,
     address: &'a str,
+    /// How it stands, or that it is gone, as `wherever nodes` says it; absent in a fixed cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a str>,
 }
 
 /// What a call from one node takes.
@@ -97,7 +100,7 @@ struct Owner<'a> {
 struct Distance<'a> {
     id: &'a NodeId,
     address: &'a str,
-    /// `near`, `far`, or `nowhere` when no node owns the slot.
+    /// `near`, `far`, or `nowhere` when no node owns the slot, or the one that does is gone.
     call: &'static str,
     why: String,
 }
@@ -110,6 +113,8 @@ impl<'a> Explanation<'a> {
         let held = map.at(slot);
         let owner = held.owner.map(|(node, epoch)| (&map.nodes[node], epoch));
         let moves = moves_of(view, group_name, held, owner.map(|(owner, _)| owner));
+        let owner_state = owner.and_then(|(owner, _)| live::state_of(view, &owner.id));
+        let gone = owner.and_then(|(owner, _)| why_gone(view, group_name, owner));
         let stuck = view.live.iter().flat_map(|live| &live.stuck);
         let stuck = stuck.rev().find(|stuck| stuck.group == group_name && stuck.slots.contains(&slot));
         let authority = view.live.as_ref().map(live::authority);
@@ -123,15 +128,19 @@ impl<'a> Explanation<'a> {
             hashed_why: why_hashed(key),
             slot,
             group: group_name,
-            owner: owner.map(|(node, _)| Owner { id: &node.id, address: &node.address }),
+            owner: owner.map(|(node, _)| Owner { id: &node.id, address: &node.address, state: owner_state }),
             epoch: owner.map(|(_, epoch)| epoch),
             state: held.state,
-            state_why: why_state(held, &moves),
+            state_why: gone.clone().unwrap_or_else(|| why_state(held, &moves)),
             moves,
             stuck,
             asked: &view.node,
             authority,
-            nodes: map.nodes.iter().map(|node| distance(node, owner.map(|(owner, _)| owner), view)).collect(),
+            nodes: map
+                .nodes
+                .iter()
+                .map(|node| distance(node, owner.map(|(owner, _)| owner), gone.is_some(), view))
+                .collect(),
             bytes: (key, hashed),
         })
     }
@@ -145,8 +154,13 @@ impl<'a> Explanation<'a> {
         screen.field("hashed", &format!("{}  ({})", shown(hashed), self.hashed_why))?;
         screen.field("slot", &self.slot.to_string())?;
         screen.field("group", &bounded(self.group.to_owned()))?;
-        let owner =
-            self.owner.map_or_else(|| "nobody".to_owned(), |owner| format!("{} at {}", owner.id, owner.address));
+        let owner = self.owner.map_or_else(
+            || "nobody".to_owned(),
+            |Owner { id, address, state }| {
+                let state = state.filter(|state| *state != "serving").map(|state| format!(" ({state})"));
+                format!("{id} at {address}{}", state.unwrap_or_default())
+            },
+        );
         screen.field("owner", &bounded(owner))?;
         if let Some(epoch) = self.epoch {
             screen.field("epoch", &epoch.to_string())?;
@@ -202,9 +216,50 @@ fn why_state(held: Held, moves: &[&MoveView]) -> String {
     }
 }
 
-fn distance<'a>(node: &'a NodeInfo, owner: Option<&NodeInfo>, view: &ClusterView) -> Distance<'a> {
+/// What becomes of a slot whose owner is there no more, if that is so.
+fn why_gone(view: &ClusterView, group: &str, owner: &NodeInfo) -> Option<String> {
+    let live = view.live.as_ref()?;
+    let (what, pending) = match live::state_of(view, &owner.id)? {
+        live::GONE => ("gone", why_pending(view, live, group)),
+        "fenced" => ("fenced", SOON.to_owned()),
+        _ => return None,
+    };
+    Some(format!(
+        "its owner is {what}: calls wait, then are refused, not executed, until another node takes the slot over, {pending}"
+    ))
+}
+
+/// When others take over what a node had that is gone.
+const SOON: &str = "as soon as it is certain that the owner executes nothing any more";
+
+/// Why others have not yet taken over what a node had that is gone. The leader knows; this is what the records tell.
+fn why_pending(view: &ClusterView, live: &LiveView, group: &str) -> String {
+    if live.leader.is_none() {
+        return "and none can be chosen before a leader is elected".to_owned();
+    }
+    let owners = view.groups.get(group).map_or(&[][..], |group| &group.nodes);
+    let lost = owners.iter().filter(|owner| live::state_of(view, &owner.id) == Some(live::GONE)).count();
+    let members = live.nodes.iter().filter(|node| node.groups.iter().any(|of| of == group)).count();
+    // The guard rail of the controller: more than half at once are rather behind a partition than dead.
+    if lost * 2 > members + lost {
+        return format!(
+            "which does not happen by itself while {lost} of the {} nodes of group {group} are gone at once: bring them back, or \
+             `wherever fence` those that are dead",
+            members + lost
+        );
+    }
+    SOON.to_owned()
+}
+
+fn distance<'a>(node: &'a NodeInfo, owner: Option<&NodeInfo>, is_gone: bool, view: &ClusterView) -> Distance<'a> {
     let (call, why) = match owner {
         None => ("nowhere", "no node owns the slot: refused, not executed".to_owned()),
+        Some(owner) if is_gone && owner.id == node.id => {
+            ("nowhere", "it owns the slot, and is there no more".to_owned())
+        }
+        Some(owner) if is_gone => {
+            ("nowhere", format!("{} is there no more: calls wait, then are refused, not executed", owner.id))
+        }
         Some(owner) if owner.id == node.id && is_without_authority(node, view) => (
             "near",
             "it owns the slot, but has no authority now: calls wait, then are refused, not executed".to_owned(),
@@ -304,6 +359,31 @@ mod tests {
         let found = Explanation::new(b"foo", "default", &view).expect("explained");
         let why: Vec<_> = found.nodes.iter().filter(|node| node.why.contains("no authority now")).collect();
         assert!(matches!(&*why, [node] if node.id.as_str() == "n3"));
+    }
+
+    #[test]
+    fn an_owner_that_is_gone_is_said_to_be_and_what_the_failover_waits_for() {
+        let mut view = live_view();
+        view.live.as_mut().expect("live").nodes.retain(|node| node.id.as_str() != "n3");
+        let found = Explanation::new(b"foo", "default", &view).expect("explained");
+        assert_eq!(found.owner.map(|owner| (owner.id.as_str(), owner.state)), Some(("n3", Some("gone"))));
+        assert!(found.state_why.starts_with("its owner is gone: calls wait, then are refused"), "{}", found.state_why);
+        assert!(found.state_why.ends_with(SOON), "{}", found.state_why);
+        assert!(found.nodes.iter().all(|node| node.call == "nowhere"));
+        let stays = Explanation::new(b"bar", "default", &view).expect("explained");
+        assert_eq!(stays.state_why, "its owner serves it");
+
+        let live = view.live.as_mut().expect("live");
+        live.nodes.retain(|node| node.id.as_str() == "n1");
+        let found = Explanation::new(b"foo", "default", &view).expect("explained");
+        assert!(
+            found.state_why.contains("while 2 of the 3 nodes of group default are gone at once"),
+            "{}",
+            found.state_why
+        );
+        view.live.as_mut().expect("live").leader = None;
+        let found = Explanation::new(b"foo", "default", &view).expect("explained");
+        assert!(found.state_why.ends_with("before a leader is elected"), "{}", found.state_why);
     }
 
     #[test]

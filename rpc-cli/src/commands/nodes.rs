@@ -83,7 +83,7 @@ pub(crate) fn members<'a>(view: &'a ClusterView, group_name: &str) -> Vec<Member
     if let Some(group) = view.groups.get(group_name) {
         for node in &group.nodes {
             let live = registered.and_then(|nodes| nodes.iter().find(|live| live.id == node.id));
-            let state = registered.map(|_| live.map_or("gone", |live| &live.state));
+            let state = registered.map(|_| live.map_or(live::GONE, |live| &live.state));
             let zone = live.and_then(|live| live.zone.as_deref());
             let weight = live.map_or(node.weight, |live| live.weight);
             let slots = group.slots_of(&node.id);
