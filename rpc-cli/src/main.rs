@@ -29,6 +29,7 @@ mod picture;
 mod progress;
 mod terminal;
 
+use std::env;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -42,7 +43,11 @@ use crate::terminal::{Paint, Screen};
 const OUTPUT_BUFFER: usize = 64 << 10;
 
 fn main() -> ExitCode {
-    let line = CommandLine::from_arg_matches(&options::command().get_matches()).unwrap_or_else(|error| error.exit());
+    let read = options::command().try_get_matches().and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let line = match read {
+        Ok(line) => line,
+        Err(error) => return unread(&error).into(),
+    };
     let json = line.options.json;
     let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
     let is_terminal = io::stdout().is_terminal();
@@ -64,6 +69,20 @@ fn run(line: CommandLine, screen: &mut Screen<'_>) -> Result<(), Failure> {
     // A name look-up that hangs in the C library must not outlive the timeout that gave up on it.
     runtime.shutdown_background();
     outcome
+}
+
+/// Shows the help that was asked for, or tells what is wrong with the command line: on standard error as clap does, and scripts as
+/// everything else that goes wrong. Where a line cannot be read, `--json` counts wherever it stands.
+fn unread(error: &clap::Error) -> Exit {
+    if error.use_stderr() && env::args_os().any(|argument| argument == "--json") {
+        let rendered = error.render().to_string();
+        // What follows is about usage, for people.
+        let message = rendered.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+        let _ = Failure::Usage(message.trim_end().to_owned()).write_json(&mut io::stdout().lock());
+    }
+    // Nobody may be there to read it.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }
 
 /// Tells scripts on standard output and people on standard error. Nobody is left to hear that either of them is closed.

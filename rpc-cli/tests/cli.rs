@@ -372,3 +372,29 @@ fn help_shows_examples_and_statuses_on_standard_output() {
     }
     assert!(run(&["--help"]).out.contains("Exit status:\n    0  done\n    1 "));
 }
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_json_too() {
+    let moved = |slots: &'static str| ["move", "--from", "a", "--to", "b", "--slots", slots, "--json"];
+    let (none, too_many) = (moved("0"), moved("99999"));
+    for args in [
+        &none[..],
+        &too_many,
+        &["weight", "n", "--", "-1", "--json"],
+        &["--json", "weight", "n", "-1"],
+        &["--json", "?"],
+    ] {
+        let ran = run(args);
+        assert_eq!(ran.status, 2, "{args:?}: {}", ran.err);
+        assert_eq!(ran.out.lines().count(), 1, "{args:?}: {}", ran.out);
+        let error = &ran.json()["error"];
+        assert_eq!((&error["exit"], &error["executed"]), (&json!(2), &json!("no")), "{args:?}");
+        let message = error["message"].as_str().expect("text");
+        assert!(!message.is_empty() && !message.contains("Usage") && !message.starts_with("error"), "{message}");
+        assert!(ran.err.contains(message), "people read it, too: {}", ran.err);
+    }
+    let plain = run(&["move", "--slots", "0"]);
+    assert!(plain.status == 2 && plain.out.is_empty() && !plain.err.is_empty());
+    let help = run(&["--json", "--help"]);
+    assert!(help.status == 0 && help.out.contains("Examples:"), "{}", help.out);
+}
