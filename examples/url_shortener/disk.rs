@@ -25,7 +25,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use redb::Database;
+use redb::{Database, DatabaseError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task;
 use wherever::Slot;
@@ -176,7 +176,27 @@ impl Share {
 
 fn open_file(path: &Path, share: &Share) -> Result<File, DiskError> {
     let path = path.to_owned();
-    File::open(Box::new(move || Ok(Database::create(&path)?)), share)
+    File::open(Box::new(move || Ok(open_or_make(&path)?)), share)
+}
+
+/// Opens the database at `path`, or makes it.
+fn open_or_make(path: &Path) -> Result<Database, DatabaseError> {
+    match std::fs::File::options().read(true).write(true).create_new(true).open(path) {
+        Ok(new) => make(path, || Database::builder().create_file(new)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Database::create(path),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Fills the file at `path`, which is new. If that fails the file goes: half a database, as a full disk leaves it, is one that no later
+/// start accepts. But not if another process has opened it in the meantime.
+fn make(path: &Path, fill: impl FnOnce() -> Result<Database, DatabaseError>) -> Result<Database, DatabaseError> {
+    let made = fill();
+    if made.as_ref().is_err_and(|error| !matches!(error, DatabaseError::DatabaseAlreadyOpen)) {
+        // What went wrong first is what is told.
+        let _stays = std::fs::remove_file(path);
+    }
+    made
 }
 
 /// Gives the file another name, which none has yet.

@@ -351,3 +351,22 @@ async fn a_full_disk_ends_a_copy_with_an_error_and_what_was_there_is_served_on()
     assert!(node.open_and_put("another").await, "with room again, it goes on");
     node.until_rows_in_file(2).await;
 }
+
+#[tokio::test]
+async fn a_start_on_a_full_disk_leaves_nothing_that_a_later_one_stumbles_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(NAME);
+    let full = || {
+        std::fs::write(&path, "half of a database")?;
+        Err(io::Error::from(io::ErrorKind::StorageFull).into())
+    };
+    std::fs::write(&path, "").unwrap();
+    assert!(make(&path, full).is_err() && !path.exists());
+    assert!(Node::at(folder, &Share::Live).open_and_put("a").await);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(NAME);
+    std::fs::write(&path, "something else").unwrap();
+    assert!(Disk::open(folder.path(), &Share::Live).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"something else", "what was there before stays, whatever it is");
+}

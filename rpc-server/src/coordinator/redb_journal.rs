@@ -1,10 +1,11 @@
 //! The embedded coordinator's journal as a redb file: each step is one transaction, which waits for the disk.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use rpc_core::coordinator::journal::{Journal, JournalError};
 use rpc_core::coordinator::store::{Kept, Step};
 use rpc_core::coordinator::{Entry, Event};
@@ -44,7 +45,7 @@ impl RedbJournal {
     /// # Errors
     /// [`JournalError`] when it cannot be opened or made, is open elsewhere, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let file = Database::create(path).map_err(|error| at(path, &error))?;
+        let file = open_or_make(path).map_err(|error| at(path, &error))?;
         prepare(&file).map_err(|error| at(path, &error))?;
         let journal = Self { path: path.to_owned(), file: Some(file) };
         let format = journal.read(|about| Ok(about.get(FORMAT)?.map_or(0, |format| format.value())))?;
@@ -104,6 +105,26 @@ impl Journal for RedbJournal {
     }
 }
 
+/// Opens the database at `path`, or makes it.
+fn open_or_make(path: &Path) -> Result<Database, DatabaseError> {
+    match std::fs::File::options().read(true).write(true).create_new(true).open(path) {
+        Ok(new) => make(path, || Database::builder().create_file(new)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Database::create(path),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Fills the file at `path`, which is new. If that fails the file goes: half a database, as a full disk leaves it, is one that no later
+/// start accepts. But not if another process has opened it in the meantime.
+fn make(path: &Path, fill: impl FnOnce() -> Result<Database, DatabaseError>) -> Result<Database, DatabaseError> {
+    let made = fill();
+    if made.as_ref().is_err_and(|error| !matches!(error, DatabaseError::DatabaseAlreadyOpen)) {
+        // What went wrong first is what is told.
+        let _stays = std::fs::remove_file(path);
+    }
+    made
+}
+
 /// Makes the tables, so that all of them can be read.
 fn prepare(file: &Database) -> Result<(), redb::Error> {
     let writing = file.begin_write()?;
@@ -154,4 +175,37 @@ fn write_tables(writing: &WriteTransaction, step: &Step) -> Result<(), redb::Err
 
 fn at(path: &Path, error: &dyn std::fmt::Display) -> JournalError {
     JournalError(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_on_a_full_disk_leaves_nothing_that_a_later_one_stumbles_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.redb");
+        let full = || {
+            std::fs::write(&path, "half of a database")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull).into())
+        };
+        std::fs::write(&path, "").expect("written");
+        assert!(make(&path, full).is_err() && !path.exists());
+        let mut journal = RedbJournal::open(&path).expect("made");
+        assert_eq!(journal.load().expect("loads").number, 0);
+    }
+
+    #[test]
+    fn a_file_that_was_there_before_stays_whatever_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.redb");
+        std::fs::write(&path, "something else").expect("written");
+        assert!(RedbJournal::open(&path).is_err());
+        assert_eq!(std::fs::read(&path).expect("there"), b"something else");
+        std::fs::remove_file(&path).expect("removed");
+        let journal = RedbJournal::open(&path).expect("made");
+        assert!(RedbJournal::open(&path).is_err_and(|error| error.0.contains("open")), "only one has it open");
+        drop(journal);
+        assert!(RedbJournal::open(&path).is_ok());
+    }
 }
