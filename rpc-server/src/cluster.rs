@@ -21,6 +21,7 @@ mod operate;
 mod orders;
 mod picture;
 mod planted;
+mod refusals;
 mod sending;
 mod source;
 mod start;

@@ -259,14 +259,32 @@ impl Plan {
     }
 }
 
-/// Makes `me` the leader, if there is none. The term is the revision of the outcome if it was applied, see [`term`].
-pub fn claim(me: &Party, lease: LeaseId) -> Txn {
+/// Makes `me` the leader, if there is none: `None` if there is one. The term is the revision of the outcome if it was applied, see
+/// [`term`].
+///
+/// A record that cannot be read, or names a start of a node that is not there or is fenced, is nobody's, and has no lease that ends
+/// with anybody: it is replaced by one who is there. Whoever led by it, if anybody did, has lost the term with it.
+pub fn claim(me: &Party, lease: LeaseId, mirror: &Mirror) -> Option<Txn> {
+    let known = mirror.leader().map(|seen| seen.revision).or_else(|| mirror.unreadable(LEADER));
+    let (leads, is_there) = (leads(mirror), assignment::is_alive(mirror, me));
+    let is_free = match known {
+        None => Compare::Absent(LEADER.to_owned()),
+        Some(revision) if leads.is_none() && is_there => Compare::Unchanged(LEADER.to_owned(), revision),
+        Some(_) => return None,
+    };
     let leader = Leader { node: me.node.clone(), incarnation: me.incarnation };
-    Txn {
-        compares: vec![Compare::Absent(LEADER.to_owned()), Compare::Absent(fence_key(me.incarnation))],
+    Some(Txn {
+        compares: vec![is_free, Compare::Absent(fence_key(me.incarnation))],
         ops: vec![Op::Put { key: LEADER.to_owned(), value: write(&leader), lease: Some(lease) }],
         reads: vec![LEADER.to_owned()],
-    }
+    })
+}
+
+/// Who leads, and is there and may execute.
+pub fn leads(mirror: &Mirror) -> Option<Party> {
+    let leader = &mirror.leader()?.record;
+    let party = Party { node: leader.node.clone(), incarnation: leader.incarnation };
+    assignment::is_alive(mirror, &party).then_some(party)
 }
 
 /// The term of `me`, if the mirror shows it as the leader; also what to do after a claim whose outcome is unknown.

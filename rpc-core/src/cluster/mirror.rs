@@ -216,6 +216,11 @@ impl Mirror {
         self.unreadable.contains_key(key)
     }
 
+    /// The revision of a key that exists and cannot be read.
+    pub fn unreadable(&self, key: &str) -> Option<Revision> {
+        self.unreadable.get(key).copied()
+    }
+
     #[cfg(test)]
     pub(super) fn rewind(&mut self, revision: Revision) {
         self.revision = revision;

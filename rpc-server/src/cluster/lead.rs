@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use rpc_core::cluster::authority::Timing;
 use rpc_core::cluster::controller::{self, Controller, Held, Intent, Pace, Plan, Sight};
-use rpc_core::cluster::records::Party;
+use rpc_core::cluster::mirror::Mirror as Picture;
+use rpc_core::cluster::records::{LEADER, Party};
 use rpc_core::coordinator::mirror::Status;
 use rpc_core::coordinator::{CoordinatorError, Revision};
 use tokio::time::{sleep, timeout};
 
 use super::joined::Joined;
+use super::refusals::Refusals;
 
 /// Longest time that a node which does not lead goes without looking whether somebody does.
 const LOOK: Duration = Duration::from_secs(1);
@@ -59,7 +61,7 @@ impl Lead {
             }
             match controller::term(me, &picture) {
                 Some(term) => self.lead(term, &mut touch).await,
-                None if picture.leader().is_none() && picture.meta().is_some() => self.claim().await,
+                None if picture.meta().is_some() => self.claim(&picture).await,
                 None => {}
             }
             touch.look(&self.joined);
@@ -67,11 +69,15 @@ impl Lead {
         }
     }
 
-    async fn claim(&self) {
+    async fn claim(&self, picture: &Picture) {
         let me = Party { node: self.joined.me.clone(), incarnation: self.joined.incarnation() };
         let lease = self.lease.load(Ordering::Acquire);
-        match self.joined.coordinator().transact(controller::claim(&me, lease)).await {
+        let Some(txn) = controller::claim(&me, lease, picture) else { return };
+        match self.joined.coordinator().transact(txn).await {
             Ok(outcome) if outcome.applied => {
+                if let Some(nobody) = before(picture) {
+                    tracing::warn!("{nobody}: it is replaced");
+                }
                 tracing::info!(node = %me.node, "this node plans from now on");
                 self.joined.catch_up(outcome.revision).await;
             }
@@ -85,6 +91,7 @@ impl Lead {
         let mut controller = Controller::new(self.timing, self.pace);
         let mut pictures = self.joined.pictures();
         let mut held: Vec<Held> = Vec::new();
+        let mut refusals = Refusals::default();
         loop {
             sleep(LEAST_INTERVAL).await;
             let picture = pictures.borrow_and_update().clone();
@@ -93,7 +100,12 @@ impl Lead {
                 return;
             }
             if controller::term(me, &picture) != Some(term) {
-                tracing::info!("another node plans from now on");
+                match controller::leads(&picture) {
+                    Some(leader) => tracing::info!(node = %leader.node, "another node plans from now on"),
+                    None => tracing::warn!(
+                        "this node's leadership is gone from the records: it plans no more unless it is the next"
+                    ),
+                }
                 return;
             }
             touch.look(&self.joined);
@@ -104,7 +116,7 @@ impl Lead {
             }
             held.clone_from(&plan.held);
             let look_again = plan.look_again.saturating_sub(now);
-            match self.act(plan).await {
+            match self.act(plan, now, &mut refusals).await {
                 Ok(Some(revision)) => self.joined.catch_up(revision).await,
                 Ok(None) => _ = timeout(look_again.min(LOOK), pictures.changed()).await,
                 Err(error) => {
@@ -116,16 +128,39 @@ impl Lead {
         }
     }
 
-    /// Runs the plan's transactions; gives the highest revision that they were answered with.
-    async fn act(&self, plan: Plan) -> Result<Option<Revision>, CoordinatorError> {
+    /// Runs the plan's transactions, but for those that must wait since they were refused; gives the highest revision that they were
+    /// answered with.
+    async fn act(
+        &self,
+        plan: Plan,
+        now: Duration,
+        refusals: &mut Refusals,
+    ) -> Result<Option<Revision>, CoordinatorError> {
         let mut highest = None;
+        refusals.keep(&plan.actions);
         for action in plan.actions {
+            if !refusals.may(&action.intent, now) {
+                continue;
+            }
             let outcome = self.joined.coordinator().transact(action.txn).await?;
             tell(&action.intent, outcome.applied);
+            let intent = action.intent;
+            if let Some(times) = refusals.note(&intent, outcome.applied, now) {
+                tracing::warn!(?intent, times, "what the controller means to do is refused again and again");
+            }
             highest = highest.max(Some(outcome.revision));
         }
         Ok(highest)
     }
+}
+
+/// What stands in the place of a leader and is none, for the log.
+fn before(picture: &Picture) -> Option<String> {
+    if picture.is_unreadable(LEADER) {
+        return Some("the record of who plans cannot be read".to_owned());
+    }
+    let leader = &picture.leader()?.record;
+    Some(format!("{:?} ({}) should plan and is not there", leader.node.as_str(), leader.incarnation))
 }
 
 /// What the controller did, for the log.

@@ -130,6 +130,16 @@ async fn try_register(
     let there = entry.and_then(|entry| records::read::<NodeRecord>(&entry.value).ok());
     // An earlier try may have got through without its answer: then the record goes with that one's lease, and that one is to be kept.
     let is_ours = there.as_ref().is_some_and(|there| there.incarnation == record.incarnation);
+    // Garbage without a lease has nobody behind it, and would never go by itself.
+    if let Some(entry) = entry.filter(|entry| there.is_none() && entry.lease.is_none()) {
+        tracing::warn!(key = entry.key, "a record that cannot be read is in the place of this node's: it is removed");
+        let remove = Txn {
+            compares: vec![Compare::Unchanged(entry.key.clone(), entry.revision)],
+            ops: vec![Op::Delete(entry.key.clone())],
+            reads: Vec::new(),
+        };
+        coordinator.transact(remove).await?;
+    }
     let kept = entry.filter(|_| is_ours).map(|entry| entry.lease.unwrap_or(lease));
     if kept != Some(lease) {
         coordinator.revoke(lease).await?;
@@ -379,6 +389,16 @@ mod tests {
         assert!(tokio::time::timeout(ttl, &mut keeping).await.is_err());
         assert!(keys(&*coordinator).await.contains(&records::node_key(&record.id)));
         assert_ne!(shown.load(Ordering::Acquire), lease);
+    }
+
+    #[tokio::test]
+    async fn garbage_in_the_place_of_a_node_s_record_keeps_it_out_for_a_moment_only() {
+        let coordinator = Embedded::in_memory(Arc::new(BootClock));
+        find(&*coordinator, "cluster").await.expect("it is founded");
+        let (record, value) = (record(7), "garbage".into());
+        let put = Op::Put { key: records::node_key(&record.id), value, lease: None };
+        coordinator.transact(Txn { ops: vec![put], ..Txn::default() }).await.expect("it is written");
+        register(&*coordinator, &record, Duration::from_secs(60)).await.expect("it is registered");
     }
 
     #[tokio::test]

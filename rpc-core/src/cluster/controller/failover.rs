@@ -71,8 +71,10 @@ pub fn silent_from(timing: &Timing, mirror: &Mirror, incarnation: Incarnation, n
 /// back in the meantime.
 pub fn fence(mirror: &Mirror, term: Revision, party: &Party) -> Txn {
     let key = node_key(&party.node);
-    let is_still_gone = match mirror.nodes().get(&party.node) {
-        Some(seen) => Compare::Unchanged(key, seen.revision),
+    // A record that cannot be read says nothing for its node, and must not keep it from being given up.
+    let known = mirror.nodes().get(&party.node).map(|seen| seen.revision).or_else(|| mirror.unreadable(&key));
+    let is_still_gone = match known {
+        Some(revision) => Compare::Unchanged(key, revision),
         None => Compare::Absent(key),
     };
     let fence = Fence { node: party.node.clone(), reason: FenceReason::Lost };

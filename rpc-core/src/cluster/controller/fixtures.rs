@@ -90,6 +90,16 @@ impl World {
         self.tell(key);
     }
 
+    /// Writes what cannot be read.
+    pub(crate) fn garble(&mut self, key: &str) {
+        self.revision += 1;
+        let value = Bytes::from_static(b"garbage");
+        self.keys.insert(key.to_owned(), (value.clone(), self.revision));
+        let event = Event::Put(Entry { key: key.to_owned(), value, revision: self.revision, lease: None });
+        let problems = self.mirror.apply(&Changes { revision: self.revision, events: vec![event] }, self.now);
+        assert_eq!(problems.len(), 1);
+    }
+
     /// Tells the mirror what has become of a key.
     fn tell(&mut self, key: &str) {
         let (key, revision) = (key.to_owned(), self.revision);

@@ -1,8 +1,8 @@
 //! What the controller does, and what it must not do.
 
 use super::super::records::{
-    BUCKETS, Beat, DRAINS, Failure, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing, WEIGHTS, beat_key,
-    bucket_key, move_key,
+    BUCKETS, Beat, DRAINS, Failure, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing,
+    WEIGHTS, beat_key, bucket_key, move_key, node_key,
 };
 use super::super::stuck::StuckSlots;
 use super::fixtures::World;
@@ -313,6 +313,33 @@ fn a_map_that_cannot_be_read_at_all_is_no_reason_to_spread_slots_anew() {
     let changes = Changes { revision: 9999, events: (0..BUCKETS).map(unreadable).collect() };
     assert_eq!(world.mirror.apply(&changes, world.now).len(), usize::from(BUCKETS));
     assert_eq!(world.plan().actions, vec![]);
+}
+
+#[test]
+fn a_leader_that_is_nobody_is_replaced_and_one_that_is_there_is_not() {
+    let mut world = World::of(2);
+    let claim = |world: &World, node: usize| claim(&World::party(node), 7, &world.mirror);
+    assert_eq!(claim(&world, 1), None, "a leads");
+    let nobody = [
+        Leader { node: "nobody".into(), incarnation: Incarnation(1) },
+        Leader { node: "a".into(), incarnation: Incarnation(99) },
+    ];
+    for leader in nobody {
+        world.put(LEADER, &leader);
+        assert_eq!(claim(&world, 2), None, "who is not there replaces nobody");
+        let txn = claim(&world, 1).expect("it is free");
+        assert!(world.transact(&txn));
+        assert_eq!(leads(&world.mirror), Some(World::party(1)));
+        assert!(!world.transact(&txn), "once");
+    }
+    world.garble(LEADER);
+    assert_eq!((term(Incarnation(2), &world.mirror), leads(&world.mirror)), (None, None));
+    let txn = claim(&world, 0).expect("it is free");
+    assert!(world.transact(&txn));
+    assert_eq!(term(Incarnation(1), &world.mirror), Some(world.revision));
+    world.fence(0, FenceReason::Lost);
+    let txn = claim(&world, 1).expect("its leader executes nothing any more");
+    assert!(world.transact(&txn));
 }
 
 #[test]

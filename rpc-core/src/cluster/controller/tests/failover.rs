@@ -24,6 +24,17 @@ fn a_lost_owner_is_fenced_waited_for_and_replaced() {
 }
 
 #[test]
+fn a_node_whose_record_cannot_be_read_is_given_up_all_the_same() {
+    let mut world = World::of(3);
+    world.garble(&node_key(&"c".into()));
+    world.pass(Timing::default().window());
+    // Every transaction of a turn must be applied.
+    assert_eq!(fenced(&world.turn()), ["c"]);
+    world.settle();
+    assert_eq!(world.counts().into_values().collect::<Vec<_>>(), [8192, 8192]);
+}
+
+#[test]
 fn a_fence_found_without_the_last_beat_is_waited_for_in_full() {
     let mut world = World::of(3);
     world.lose(2);
