@@ -81,7 +81,15 @@ impl SlotState for Disk {
             *is_safe = true;
         }
         drop(is_safe);
-        self.rows(slot, self.shelf.editions(slot).1)
+        let rows = self.rows(slot, self.shelf.editions(slot).1)?;
+        // Some other write, of another slot's copy for one, met the error that took them along.
+        if rows < self.shelf.staged_rows(slot) {
+            return Err(failed(format!(
+                "what was copied is gone, because the disk failed: {}",
+                self.file.last_failure()
+            )));
+        }
+        Ok(rows)
     }
 
     fn discard(&self, slot: Slot) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use redb::{TableDefinition, WriteTransaction};
@@ -35,6 +35,8 @@ pub(super) struct File {
     open: Opener,
     // Read by whoever works on the file, for one transaction; written only to open it again. Never across an await.
     opened: RwLock<Opened>,
+    /// The last error of the disk, for those who find what they wrote gone with it.
+    failed: Mutex<Option<Arc<redb::Error>>>,
 }
 
 struct Opened {
@@ -52,7 +54,8 @@ impl File {
         if made_for != share.text() {
             return Err(DiskError::OtherShare { made_for, share: share.text().to_owned() });
         }
-        Ok(Self { open, opened: RwLock::new(Opened { database: Some(database), times: 1 }) })
+        let opened = RwLock::new(Opened { database: Some(database), times: 1 });
+        Ok(Self { open, opened, failed: Mutex::default() })
     }
 
     /// Works on the file. After an error of the disk redb answers nothing more, though the disk may: the file is then opened again
@@ -70,9 +73,13 @@ impl File {
             match done {
                 Err(redb::Error::PreviousIo) if tries > 0 => self.open_again(times)?,
                 Err(error @ (redb::Error::Io(_) | redb::Error::PreviousIo)) => {
+                    let error = Arc::new(error);
+                    if matches!(*error, redb::Error::Io(_)) {
+                        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+                    }
                     // What fails here fails whoever comes next, who hears of it.
                     let _later = self.open_again(times);
-                    return Err(redb_error(error));
+                    return Err(DiskError::File(error));
                 }
                 done => return done.map_err(redb_error),
             }
@@ -99,6 +106,12 @@ impl File {
             opened.times += 1;
         }
         Ok(())
+    }
+
+    /// The error of the disk with which everything went that was not yet safe.
+    pub(super) fn last_failure(&self) -> String {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_ref().map_or_else(|| "for a reason that another write was told".to_owned(), ToString::to_string)
     }
 
     /// Reads the codes.

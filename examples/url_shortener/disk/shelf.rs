@@ -172,6 +172,12 @@ impl Shelf {
         self.change(slot, add);
     }
 
+    /// How many rows were staged of the slot.
+    pub(super) fn staged_rows(&self, slot: Slot) -> u64 {
+        let slots = self.lock();
+        slots.cells.get(&slot).and_then(|cell| cell.staged.as_ref()).map_or(0, |staged| staged.rows)
+    }
+
     /// The editions held and staged of a slot.
     pub(super) fn editions(&self, slot: Slot) -> (Option<Edition>, Option<Edition>) {
         let slots = self.lock();

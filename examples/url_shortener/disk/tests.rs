@@ -317,8 +317,8 @@ impl StorageBackend for Small {
     }
 }
 
-#[tokio::test]
-async fn a_full_disk_ends_a_copy_with_an_error_and_what_was_there_is_served_on() {
+/// A node whose disk has as much room as is said, and how much that is.
+fn on_a_small_disk() -> (Node, Arc<AtomicU64>) {
     let (folder, room) = (tempfile::tempdir().unwrap(), Arc::new(AtomicU64::new(u64::MAX)));
     let (path, given) = (folder.path().join(NAME), room.clone());
     let opener = move || {
@@ -327,7 +327,32 @@ async fn a_full_disk_ends_a_copy_with_an_error_and_what_was_there_is_served_on()
         Ok(redb::Builder::new().create_with_backend(Small { file, room: given.clone() })?)
     };
     let (disk, closed) = Disk::start(File::open(Box::new(opener), &Share::Live).unwrap()).unwrap();
-    let node = Node { folder, disk, closed };
+    (Node { folder, disk, closed }, room)
+}
+
+#[tokio::test]
+async fn a_copy_that_another_writes_error_took_along_says_so() {
+    let (node, room) = on_a_small_disk();
+    let mut piece = piece::Piece::new();
+    piece.put("a", &url("a"));
+    node.disk.stage(slot("a"), &piece.write().unwrap()).unwrap();
+    node.open("b", 1, Content::Empty);
+    room.store(0, Ordering::Relaxed);
+    assert!(node.put(1, "b").await.is_err());
+    room.store(u64::MAX, Ordering::Relaxed);
+    match node.disk.staged(slot("a")) {
+        Err(StateError::Store { why, .. }) => assert!(why.contains("no storage space"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    // Tried again, it is whole.
+    node.disk.discard(slot("a"));
+    node.disk.stage(slot("a"), &piece.write().unwrap()).unwrap();
+    assert_eq!(node.disk.staged(slot("a")).unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_full_disk_ends_a_copy_with_an_error_and_what_was_there_is_served_on() {
+    let (node, room) = on_a_small_disk();
     assert!(node.open_and_put("own").await);
 
     room.store(std::fs::metadata(node.folder.path().join(NAME)).unwrap().len(), Ordering::Relaxed);
