@@ -4,4 +4,5 @@ pub mod budget;
 pub mod frames;
 pub mod headers;
 pub mod http;
+pub mod multiplex;
 pub mod peers;

@@ -4,6 +4,7 @@ mod answer;
 pub mod coordinator;
 mod doorman;
 mod execute;
+mod frames;
 mod live;
 mod origin;
 mod own;
@@ -21,6 +22,7 @@ pub(crate) fn router(node: Node) -> Router {
     let held = node.embedded().map_or_else(Router::new, |embedded| coordinator::routes(embedded.clone()));
     Router::new()
         .route("/rpc", post(rpc::rpc))
+        .route(rpc_core::transport::multiplex::PATH, get(frames::upgrade))
         .route("/wherever/move", post(live::question))
         .route("/wherever/operate", post(live::operate))
         .route("/wherever/cluster", get(status::cluster))

@@ -33,6 +33,7 @@ pub use limits::{
     BODY_TIME, DRAIN_TIME, HEADER_TIME, IDLE_TIME, Limits, MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_HEADERS,
     MAX_URI_BYTES, WRITE_STALL,
 };
+pub(crate) use timed_io::TimedIo;
 
 /// Rest after which the kernel asks a silent peer whether it is still there, and between its questions: a
 /// peer whose machine vanished in the middle of a request is found within about two minutes.

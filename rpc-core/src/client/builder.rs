@@ -20,6 +20,7 @@ use crate::provider::here::{Here, Settings};
 use crate::route::balance::Balance;
 use crate::route::group::{Group, Groups};
 use crate::transport::http::{HttpSettings, HttpTransport};
+use crate::transport::multiplex::FramesTransport;
 use crate::transport::peers::{Peers, Transport};
 
 /// A layer around the caller of a program's clients: see [`WhereverBuilder::layer`].
@@ -31,6 +32,7 @@ pub struct WhereverBuilder {
     groups: Arc<Groups>,
     settings: Settings,
     http: HttpSettings,
+    frames: bool,
     transport: Option<Arc<dyn Transport>>,
     force_remote: bool,
     seeds: Vec<String>,
@@ -70,6 +72,7 @@ impl WhereverBuilder {
             groups,
             settings: Settings::default(),
             http: HttpSettings::default(),
+            frames: true,
             transport: None,
             force_remote: false,
             seeds: Vec::new(),
@@ -93,7 +96,15 @@ impl WhereverBuilder {
         self
     }
 
-    /// Another transport than HTTP, for tests of faults.
+    /// Whether calls go as frames over one connection to each node, as they do unless this says otherwise, or each as an HTTP request of its own.
+    /// Where a node refuses frames, or something on the way does, calls are HTTP requests in any case.
+    #[must_use]
+    pub fn frames(mut self, frames: bool) -> Self {
+        self.frames = frames;
+        self
+    }
+
+    /// Another transport than these, for tests of faults.
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
@@ -128,6 +139,7 @@ impl WhereverBuilder {
     pub fn build(self) -> Result<Wherever, RpcError> {
         let transport = match self.transport {
             Some(transport) => transport,
+            None if self.frames => Arc::new(FramesTransport::new(&self.http, self.cluster.clone(), self.random)?),
             None => Arc::new(HttpTransport::new(&self.http, self.cluster.clone())?),
         };
         let session = Session::of((self.random)());

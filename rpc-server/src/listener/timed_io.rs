@@ -21,7 +21,7 @@ const LINGER_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes thrown away at a time.
 const LINGER_CHUNK: usize = 8 * 1024;
 
-pub(super) struct TimedIo {
+pub(crate) struct TimedIo {
     stream: TcpStream,
     registration: Registration,
     peer_ended: bool,

@@ -52,6 +52,7 @@ pub struct NodeBuilder {
     transport: Option<Arc<dyn Transport>>,
     limits: Limits,
     max_body_memory: usize,
+    frames: bool,
     force_remote: bool,
     layers: Vec<Layer>,
     origins: Vec<String>,
@@ -73,6 +74,7 @@ impl NodeBuilder {
             transport: None,
             limits: Limits::default(),
             max_body_memory: limits::MAX_BODY_MEMORY,
+            frames: true,
             force_remote: false,
             layers: Vec::new(),
             origins: Vec::new(),
@@ -257,6 +259,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Whether this node's calls go as frames over one connection to each other node, as they do unless this says otherwise, or each as an HTTP
+    /// request of its own. The node takes both in any case, and sends HTTP requests to nodes that refuse frames.
+    pub fn frames(mut self, frames: bool) -> Self {
+        self.frames = frames;
+        self
+    }
+
     /// Wraps the caller of all the node's clients; the last layer added is the outermost. Calls that stay on the node are plain
     /// method calls and do not pass it. Layers on the serving side are tower layers: `node.router().layer(…)`.
     pub fn layer(mut self, layer: Layer) -> Self {
@@ -311,6 +320,7 @@ impl NodeBuilder {
         let here = Here::new(NodeId::new(address.as_str()), groups, authority, self.settings);
         let client_side = WhereverBuilder::inside(here.clone(), cluster)
             .http(self.http)
+            .frames(self.frames)
             .random(self.place.random)
             .force_remote(self.force_remote);
         let client_side = match self.transport {

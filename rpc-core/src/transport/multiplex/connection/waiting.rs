@@ -1,0 +1,79 @@
+//! A caller's wait for the reply to its request.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::time::{Sleep, sleep_until};
+
+use super::{Answer, Connection};
+use crate::call::{Call, Deadline};
+use crate::error::{Executed, Kind, RpcError};
+use crate::transport::multiplex::waiters::Look;
+
+/// Becomes the reply to one request. Dropping it takes the call back.
+///
+/// Nearly all replies come before a timer is worth its cost: it is armed when the connection's driver finds the request to be old.
+pub struct Waiting<'a> {
+    connection: &'a Connection,
+    request: u64,
+    method: &'static str,
+    deadline: Deadline,
+    is_detached: bool,
+    is_short: bool,
+    is_over: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn new(connection: &'a Connection, request: u64, call: &Call, is_short: bool) -> Self {
+        let (method, deadline, is_detached) = (call.method.full_name, call.deadline, call.method.detach);
+        Self { connection, request, method, deadline, is_detached, is_short, is_over: false, timer: None }
+    }
+
+    /// Ends the wait, as nobody waits longer than the deadline.
+    fn too_late(&mut self) -> RpcError {
+        self.is_over = true;
+        let is_unsent = self.connection.take_back(self.request, self.is_detached);
+        let (executed, what) = match is_unsent {
+            true => (Executed::No, "it was not sent"),
+            false => (Executed::Maybe, "the node may have run it"),
+        };
+        let message = format!("{} had no answer from {} by its deadline; {what}", self.method, self.connection.place);
+        RpcError::new(Kind::Deadline, message).with_executed(executed)
+    }
+}
+
+impl Future for Waiting<'_> {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let look = self.connection.lock().waiters.look(self.request, cx.waker());
+        let is_old = match look {
+            Some(Look::Answered(answer)) => {
+                self.is_over = true;
+                return Poll::Ready(answer);
+            }
+            Some(Look::Waiting { is_old }) => is_old,
+            // Polled after its end.
+            None => return Poll::Pending,
+        };
+        if !is_old && !self.is_short {
+            return Poll::Pending;
+        }
+        let at = self.deadline.instant();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        match timer.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(self.too_late())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.connection.take_back(self.request, self.is_detached);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! One peer: its connection, made when it is first needed and again when it broke, or plain HTTP where there can be none.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::time::{Instant, timeout_at};
+
+use super::Settings;
+use super::connection::Connection;
+use super::dial::{Dialed, dial};
+use crate::call::{Call, Caller, Reply};
+use crate::error::{Executed, Kind, RpcError};
+use crate::transport::frames::Hello;
+
+/// After a failed attempt the next one is made no sooner than this; longer after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest such pause: what a node that has come back waits at most for its callers.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// For so long plain HTTP is spoken after an upgrade was refused, until the next attempt: whatever refused it may have gone.
+const PLAIN: Duration = Duration::from_secs(60);
+
+type Dialing = Shared<BoxFuture<'static, Result<Dialed, RpcError>>>;
+
+/// A peer, spoken to by frames or, if it refuses them, by `plain`.
+pub(super) struct FramesPeer {
+    address: String,
+    cluster: Arc<OnceLock<String>>,
+    settings: Settings,
+    plain: Arc<dyn Caller>,
+    jitter: fn() -> u64,
+    // Held for a look or a change; never across an await.
+    link: Mutex<Link>,
+}
+
+/// How the peer can be reached.
+enum Link {
+    /// Nothing is known, or the last attempts failed.
+    Down { failures: u32, last: Option<(Instant, RpcError)> },
+    /// Somebody dials, and all wait for that.
+    Dialing(Dialing, u32),
+    /// By this connection.
+    Up(Arc<Connection>),
+    /// By plain HTTP, until then.
+    Plain(Instant),
+}
+
+/// How a call goes out.
+enum Way {
+    Frames(Arc<Connection>),
+    Plain,
+}
+
+impl Caller for FramesPeer {
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+        Box::pin(async move {
+            match self.way(&call).await? {
+                Way::Frames(connection) => connection.call(&call).await,
+                Way::Plain => self.plain.call(call).await,
+            }
+        })
+    }
+}
+
+impl FramesPeer {
+    pub(super) fn new(
+        address: &str,
+        cluster: Arc<OnceLock<String>>,
+        settings: Settings,
+        plain: Arc<dyn Caller>,
+        jitter: fn() -> u64,
+    ) -> Self {
+        let link = Mutex::new(Link::Down { failures: 0, last: None });
+        Self { address: address.to_owned(), cluster, settings, plain, jitter, link }
+    }
+
+    async fn way(&self, call: &Call) -> Result<Way, RpcError> {
+        let (dialing, failures) = {
+            let mut link = self.lock();
+            match &*link {
+                Link::Up(connection) if connection.is_open() => return Ok(Way::Frames(connection.clone())),
+                Link::Plain(until) if *until > Instant::now() => return Ok(Way::Plain),
+                Link::Down { last: Some((until, error)), .. } if *until > Instant::now() => return Err(error.clone()),
+                Link::Dialing(dialing, failures) => (dialing.clone(), *failures),
+                Link::Up(_) | Link::Plain(_) => self.begin(&mut link, 0),
+                Link::Down { failures, .. } => {
+                    let failures = *failures;
+                    self.begin(&mut link, failures)
+                }
+            }
+        };
+        match timeout_at(call.deadline.instant(), dialing.clone()).await {
+            Ok(dialed) => self.settle(&dialing, failures, dialed),
+            Err(_passed) => {
+                let message =
+                    format!("the deadline of {} passed before {} was connected", call.method.full_name, self.address);
+                Err(RpcError::new(Kind::Deadline, message).with_executed(Executed::No))
+            }
+        }
+    }
+
+    /// Begins to dial, in a task of its own: the caller that begins may be gone before the others who wait.
+    fn begin(&self, link: &mut Link, failures: u32) -> (Dialing, u32) {
+        let (address, patience) = (self.address.clone(), self.settings.connect_timeout);
+        let cluster = self.cluster.get().filter(|cluster| !cluster.is_empty()).cloned();
+        // This end takes no calls on connections that it has made.
+        let hello = Hello { cluster, ..Hello::new(self.settings.max_message, 0) };
+        let task = tokio::spawn(async move { dial(&address, &hello, patience).await });
+        let dialing = task.map(|ended| {
+            ended.unwrap_or_else(|_| {
+                Err(RpcError::new(Kind::ShuttingDown, "the runtime ended while a peer was dialed")
+                    .with_executed(Executed::No))
+            })
+        });
+        let dialing = dialing.boxed().shared();
+        *link = Link::Dialing(dialing.clone(), failures);
+        (dialing, failures)
+    }
+
+    /// Takes note of what came of `dialing`, if nobody has done so.
+    fn settle(&self, dialing: &Dialing, failures: u32, dialed: Result<Dialed, RpcError>) -> Result<Way, RpcError> {
+        let mut link = self.lock();
+        let is_first = matches!(&*link, Link::Dialing(current, _) if current.ptr_eq(dialing));
+        match dialed {
+            Ok(Dialed::Frames(connection)) => {
+                if is_first {
+                    *link = Link::Up(connection.clone());
+                }
+                Ok(Way::Frames(connection))
+            }
+            Ok(Dialed::Refused(status)) => {
+                if is_first {
+                    tracing::debug!(address = self.address, %status, "frames are refused: calls go by plain HTTP");
+                    *link = Link::Plain(Instant::now() + PLAIN);
+                }
+                Ok(Way::Plain)
+            }
+            Err(error) => {
+                if is_first {
+                    let last = Some((Instant::now() + self.pause(failures), error.clone()));
+                    *link = Link::Down { failures: failures.saturating_add(1), last };
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The pause after so many failures before this one: doubled with each, and up to half of it shorter, so that callers of many programs do
+    /// not come at once.
+    fn pause(&self, failures: u32) -> Duration {
+        let longest = (FIRST_PAUSE * 2_u32.saturating_pow(failures.min(16))).min(LONGEST_PAUSE);
+        let share = u32::try_from((self.jitter)() % 512).unwrap_or_default();
+        longest - longest * share / 1024
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Link> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for FramesPeer {
+    fn drop(&mut self) {
+        if let Link::Up(connection) = &*self.lock() {
+            connection.leave();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The callers that wait for replies on one connection, each under the number of its request.
+//!
+//! A slab: a request's number is a place in it and how often that place was used before, so that a reply finds its caller without a
+//! search, and one that comes too late finds nobody.
+
+use std::task::Waker;
+
+/// The requests that are open.
+#[derive(Debug)]
+pub struct Waiters<T> {
+    places: Vec<Place<T>>,
+    /// Places that are free, the last used first: its memory is still warm.
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    /// How often it was used before.
+    uses: u32,
+    state: State<T>,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    Free,
+    Waiting { waker: Option<Waker>, start: u64, is_old: bool },
+    Answered(T),
+}
+
+/// How it stands with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Look<T> {
+    /// Here is what it came to; its number is free again.
+    Answered(T),
+    /// It waits; `is_old` once [`Waiters::grow_old`] has named it.
+    Waiting {
+        /// Since two ticks at least.
+        is_old: bool,
+    },
+}
+
+/// A number that was never given to a request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NeverSent;
+
+impl<T> Default for Waiters<T> {
+    fn default() -> Self {
+        Self { places: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Waiters<T> {
+    /// A number for a request that begins at `start` in the stream.
+    pub fn open(&mut self, start: u64) -> u64 {
+        let state = State::Waiting { waker: None, start, is_old: false };
+        if let Some(place) = self.free.pop() {
+            let used = &mut self.places[place as usize];
+            used.state = state;
+            return number(place, used.uses);
+        }
+        let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        self.places.push(Place { uses: 0, state });
+        number(place, 0)
+    }
+
+    /// How many requests are open.
+    pub fn count(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// What `request` came to; otherwise `waker` is woken when it is known.
+    pub fn look(&mut self, request: u64, waker: &Waker) -> Option<Look<T>> {
+        let place = self.of(request)?;
+        if let State::Waiting { waker: known, is_old, .. } = &mut place.state {
+            match known {
+                Some(known) => known.clone_from(waker),
+                None => *known = Some(waker.clone()),
+            }
+            return Some(Look::Waiting { is_old: *is_old });
+        }
+        self.close(request).map(Look::Answered)
+    }
+
+    /// Answers `request`, and gives whom to wake. Nobody may wait any more: the caller has given up, or was answered.
+    ///
+    /// # Errors
+    /// [`NeverSent`], for which there is no honest reason.
+    pub fn answer(&mut self, request: u64, answer: T) -> Result<Option<Waker>, NeverSent> {
+        let (at, uses) = parts(request);
+        let place = self.places.get_mut(at as usize).filter(|place| uses <= place.uses).ok_or(NeverSent)?;
+        if place.uses != uses || !matches!(place.state, State::Waiting { .. }) {
+            return Ok(None);
+        }
+        match std::mem::replace(&mut place.state, State::Answered(answer)) {
+            State::Waiting { waker, .. } => Ok(waker),
+            State::Free | State::Answered(_) => Ok(None),
+        }
+    }
+
+    /// Whether somebody waits for `request`.
+    ///
+    /// # Errors
+    /// [`NeverSent`].
+    pub fn is_waiting(&self, request: u64) -> Result<bool, NeverSent> {
+        let (at, uses) = parts(request);
+        let place = self.places.get(at as usize).filter(|place| uses <= place.uses).ok_or(NeverSent)?;
+        Ok(place.uses == uses && matches!(place.state, State::Waiting { .. }))
+    }
+
+    /// Nobody waits for `request` any more. Its answer, if it is there.
+    pub fn close(&mut self, request: u64) -> Option<T> {
+        let place = self.of(request)?;
+        let state = std::mem::replace(&mut place.state, State::Free);
+        place.uses = place.uses.wrapping_add(1);
+        self.free.push(parts(request).0);
+        match state {
+            State::Answered(answer) => Some(answer),
+            State::Free | State::Waiting { .. } => None,
+        }
+    }
+
+    /// Says that `request` has waited for long, and gives whom to wake; nothing if it is answered.
+    pub fn grow_old(&mut self, request: u64) -> Option<Waker> {
+        match &mut self.of(request)?.state {
+            State::Waiting { waker, is_old, .. } => {
+                *is_old = true;
+                waker.clone()
+            }
+            State::Free | State::Answered(_) => None,
+        }
+    }
+
+    /// Answers all that wait by what `answer` makes of number and start, and gives whom to wake.
+    pub fn answer_all(&mut self, mut answer: impl FnMut(u64, u64) -> T) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for (at, place) in (0..).zip(&mut self.places) {
+            if let State::Waiting { waker, start, .. } = &mut place.state {
+                let (waker, start) = (waker.take(), *start);
+                place.state = State::Answered(answer(number(at, place.uses), start));
+                wakers.extend(waker);
+            }
+        }
+        wakers
+    }
+
+    fn of(&mut self, request: u64) -> Option<&mut Place<T>> {
+        let (at, uses) = parts(request);
+        let is_open = |place: &&mut Place<T>| place.uses == uses && !matches!(place.state, State::Free);
+        self.places.get_mut(at as usize).filter(is_open)
+    }
+}
+
+/// The place below, the uses above: numbers are small as long as a connection is young.
+fn number(place: u32, uses: u32) -> u64 {
+    u64::from(uses) << 32 | u64::from(place)
+}
+
+fn parts(request: u64) -> (u32, u32) {
+    (request as u32, (request >> 32) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(waiters: &mut Waiters<&'static str>, request: u64) -> Option<Look<&'static str>> {
+        waiters.look(request, Waker::noop())
+    }
+
+    #[test]
+    fn a_reply_finds_its_caller_and_frees_its_place() {
+        let mut waiters = Waiters::default();
+        let (a, b) = (waiters.open(0), waiters.open(10));
+        assert_eq!(answered(&mut waiters, a), Some(Look::Waiting { is_old: false }));
+        assert!(waiters.answer(a, "a").expect("sent").is_some());
+        assert!(waiters.answer(b, "b").expect("sent").is_none(), "nobody has looked yet");
+        assert_eq!(answered(&mut waiters, b), Some(Look::Answered("b")));
+        assert_eq!(answered(&mut waiters, a), Some(Look::Answered("a")));
+        assert_eq!((waiters.count(), answered(&mut waiters, a)), (0, None));
+    }
+
+    #[test]
+    fn a_late_reply_reaches_nobody_who_came_after() {
+        let mut waiters = Waiters::default();
+        let a = waiters.open(0);
+        assert_eq!(waiters.close(a), None);
+        let b = waiters.open(0);
+        assert_ne!(a, b);
+        assert!(waiters.answer(a, "late").expect("sent once").is_none());
+        assert_eq!(answered(&mut waiters, b), Some(Look::Waiting { is_old: false }));
+        assert!(waiters.answer(b, "b").expect("sent").is_some());
+        assert!(waiters.answer(b, "twice").expect("sent").is_none());
+        assert_eq!(answered(&mut waiters, b), Some(Look::Answered("b")));
+        assert_eq!(waiters.answer(1, "of no place").err(), Some(NeverSent));
+        assert_eq!(waiters.answer(7 << 32, "of a later use").err(), Some(NeverSent));
+    }
+
+    #[test]
+    fn the_end_answers_each_that_waits_once() {
+        let mut waiters = Waiters::default();
+        let (a, b, c) = (waiters.open(0), waiters.open(5), waiters.open(9));
+        assert!(waiters.answer(b, "b").is_ok());
+        assert!(waiters.grow_old(a).is_none() && waiters.grow_old(b).is_none());
+        assert_eq!(answered(&mut waiters, a), Some(Look::Waiting { is_old: true }));
+        let woken = waiters.answer_all(|request, start| if (request, start) == (a, 0) { "lost a" } else { "lost c" });
+        assert_eq!(woken.len(), 1, "only one has looked");
+        assert_eq!(answered(&mut waiters, a), Some(Look::Answered("lost a")));
+        assert_eq!(answered(&mut waiters, b), Some(Look::Answered("b")));
+        assert_eq!(answered(&mut waiters, c), Some(Look::Answered("lost c")));
+    }
+}

@@ -1,0 +1,100 @@
+//! Makes a call of a frame, and runs it: at once if it is ready at its first poll, as nearly all are, else in a task.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rpc_core::call::deadline::MAX_DEADLINE;
+use rpc_core::call::{Call, Deadline, Outcome, Path, Reply, Target};
+use rpc_core::codec::envelope::{MAX_DEPTH, depth_within};
+use rpc_core::limits::MAX_HOPS;
+use rpc_core::provider::Incoming;
+use rpc_core::transport::frames::CallFrame;
+use rpc_core::transport::headers::ANSWERED_METHOD;
+use rpc_core::{Kind, RpcError};
+use tokio::time::Instant;
+
+use super::answers::{Answer, Answers};
+use crate::node::Node;
+
+/// How the calls of one batch are begun.
+pub(super) struct Calls<'a> {
+    pub(super) node: &'a Node,
+    pub(super) answers: &'a Arc<Answers>,
+    /// When the batch was read.
+    pub(super) at: Instant,
+    /// Earlier calls of the batch have computed for long: the others must not wait for more of that.
+    pub(super) is_late: bool,
+}
+
+impl Calls<'_> {
+    /// Begins a call whose arguments are `params`. It is answered in any case.
+    pub(super) fn begin(&self, frame: &CallFrame<'_>, params: Bytes) {
+        let request = frame.request;
+        if frame.method == ANSWERED_METHOD {
+            return self.answers.answer(request, self.answered(frame, &params));
+        }
+        if let Err(error) = self.run(frame, params) {
+            self.answers.answer(request, Err(error));
+        }
+    }
+
+    fn run(&self, frame: &CallFrame<'_>, params: Bytes) -> Result<(), RpcError> {
+        let here = self.node.here();
+        let method = self.node.catalogue().find(frame.method)?;
+        let place = here.in_flight.admit()?;
+        self.node.counts().served.add();
+        let incoming = Incoming::from_call(self.call(frame, method, params)?, here.clone()).from_peer();
+        let mut future = here.run(incoming);
+        if !self.is_late
+            && let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
+            drop(place);
+            self.answers.answer(frame.request, answer);
+            return Ok(());
+        }
+        self.answers.run(frame.request, method.detach, future, place);
+        Ok(())
+    }
+
+    fn call(
+        &self,
+        frame: &CallFrame<'_>,
+        method: &'static rpc_core::service::MethodDescriptor,
+        params: Bytes,
+    ) -> Result<Call, RpcError> {
+        if frame.hops > MAX_HOPS {
+            let message =
+                format!("the call was passed on {} times, more than {MAX_HOPS}: it goes in a circle", frame.hops);
+            return Err(RpcError::new(Kind::InvalidRequest, message));
+        }
+        if !depth_within(&params, MAX_DEPTH) {
+            let message = format!("the arguments nest deeper than {MAX_DEPTH} levels");
+            return Err(RpcError::new(Kind::Parse, message));
+        }
+        let wait = Duration::from_millis(frame.left_ms).min(MAX_DEADLINE);
+        let text = frame.path.text();
+        Ok(Call {
+            method,
+            params,
+            target: Target::Node(self.node.here().id.clone(), frame.slot.map(|(slot, _)| slot)),
+            epoch: frame.slot.map_or(0, |(_, epoch)| epoch),
+            deadline: Deadline::counted_from(self.at, wait),
+            id: frame.id,
+            first_epoch: frame.first_epoch,
+            hops: frame.hops,
+            path: if text.is_empty() { Path::root() } else { Path::parse(&text)? },
+            trace: frame.trace.map(Bytes::copy_from_slice),
+        })
+    }
+
+    /// A session has the answers of its calls up to one of them, whose records are dropped.
+    fn answered(&self, frame: &CallFrame<'_>, params: &Bytes) -> Answer {
+        if !params.is_empty() {
+            return Err(RpcError::new(Kind::BadArguments, format!("{ANSWERED_METHOD} takes no arguments")));
+        }
+        self.node.here().acknowledge(frame.id.session, frame.id.acked);
+        Ok(Reply::new(Outcome::Value(Bytes::from_static(b"true"))))
+    }
+}
