@@ -16,7 +16,9 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use crate::error::{Executed, Kind, RpcError};
-use crate::transport::frames::{Frame, Hello, MAX_FRAME, Next, UPGRADE as FRAMES, next, write_hello};
+use crate::transport::frames::{
+    ByeCode, Frame, Hello, MAX_FRAME, Next, Refusal, UPGRADE as FRAMES, next, write_hello,
+};
 use crate::transport::multiplex::PATH;
 
 /// What a caller is told to wait for a node that takes no connections of frames for the moment.
@@ -27,15 +29,15 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 pub enum Dialed {
     /// A connection.
     Frames(Arc<Connection>),
-    /// There is a server which does not speak frames, or something in between that does not: speak HTTP to it.
-    Refused(StatusCode),
+    /// There is a server which does not speak frames, or other ones, or something in between that does not: speak HTTP to it. And what it said.
+    Refused(String),
 }
 
 /// Connects to `address` within `patience`, saying `hello`.
 ///
 /// # Errors
-/// [`Kind::Unavailable`] when nobody answers there, [`Kind::Recovering`] from a node that has yet to join its cluster, [`Kind::Unauthorised`] from one
-/// of another cluster, [`Kind::Protocol`] from what is no node. No call was made.
+/// [`Kind::Unavailable`] when nobody answers there, [`Kind::Recovering`] from a node that has yet to join its cluster or leaves it,
+/// [`Kind::Unauthorised`] from one of another cluster, [`Kind::Protocol`] from what speaks frames and is no node. No call was made.
 pub async fn dial(address: &str, hello: &Hello, patience: Duration) -> Result<Dialed, RpcError> {
     let dialed = timeout(patience, connect(address, hello)).await;
     dialed.unwrap_or_else(|_| Err(unavailable(address, &format!("no connection within {patience:?}"))))
@@ -54,11 +56,8 @@ async fn connect(address: &str, hello: &Hello) -> Result<Dialed, RpcError> {
                 .with_executed(Executed::No)
                 .with_retry_after(RETRY_AFTER));
         }
-        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            let message = format!("{address} refuses a connection of frames: HTTP {status}");
-            return Err(RpcError::new(Kind::Unauthorised, message).with_executed(Executed::No));
-        }
-        status => return Ok(Dialed::Refused(status)),
+        // Whoever it was that refused: over plain HTTP the node says itself what it takes.
+        status => return Ok(Dialed::Refused(format!("HTTP {status}"))),
     }
     let upgraded = hyper::upgrade::on(answer).await.map_err(|error| unavailable(address, &error.to_string()))?;
     let parts = upgraded.downcast::<TokioIo<TcpStream>>();
@@ -98,9 +97,12 @@ async fn greet(address: &str, mut stream: TcpStream, rest: &[u8], hello: &Hello)
             Next::Whole { frame: Frame::Hello(json), consumed } => {
                 (Hello::parse(json).map_err(|fault| protocol(address, &fault.to_string()))?, consumed)
             }
+            // Another version, or another cluster: a node of that says so to each call as well.
+            Next::Whole { frame: Frame::Bye { code: ByeCode::Refused, reason }, .. } => {
+                return Ok(Dialed::Refused(reason.to_owned()));
+            }
             Next::Whole { frame: Frame::Bye { reason, .. }, .. } => {
-                let message = format!("{address} refuses the connection: {reason}");
-                return Err(RpcError::new(Kind::Unauthorised, message).with_executed(Executed::No));
+                return Err(unavailable(address, &format!("it hangs up: {reason}")));
             }
             Next::Whole { .. } => return Err(protocol(address, "its first frame is no hello")),
             Next::Short { .. } => {
@@ -110,12 +112,19 @@ async fn greet(address: &str, mut stream: TcpStream, rest: &[u8], hello: &Hello)
                 continue;
             }
         };
-        let agreed = theirs.check(hello).map_err(|refusal| {
-            let message = format!("{address} cannot be spoken to: {refusal}");
-            RpcError::new(Kind::Unauthorised, message).with_executed(Executed::No)
-        })?;
+        let agreed = match theirs.check(hello) {
+            Ok(agreed) => agreed,
+            Err(refusal @ Refusal::Version { .. }) => return Ok(Dialed::Refused(refusal.to_string())),
+            Err(refusal) => {
+                let message = format!("{address} cannot be spoken to: {refusal}");
+                return Err(RpcError::new(Kind::Unauthorised, message).with_executed(Executed::No));
+            }
+        };
+        if agreed.max_in_flight == 0 {
+            return Err(protocol(address, "it takes no calls"));
+        }
         let rest = inbox.split_off(length);
-        return Ok(Dialed::Frames(Connection::begin(stream, &rest, address, agreed)));
+        return Ok(Dialed::Frames(Arc::new(Connection::begin(stream, &rest, address, agreed))));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::transport::frames::{LENGTH_BYTES, Of, PART, write_part};
+use crate::transport::frames::{Fault, FrameKind, LENGTH_BYTES, Of, PART, write_part, write_pong};
 
 /// How much is written at once, in bytes: large messages add no further piece to a batch that has so much.
 const BATCH: usize = 128 << 10;
@@ -20,6 +20,20 @@ pub struct Outbox {
     missing: usize,
     /// Bytes that were taken in earlier batches.
     taken: u64,
+    /// Answers to pings since the last batch was taken.
+    pongs: usize,
+}
+
+/// Most answers to pings that wait at once: more than one read can ask for, and less than 1 MiB.
+const MAX_PONGS: usize = 65_536;
+
+/// What was dropped of a large message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// All of it: nothing has been taken.
+    Untouched,
+    /// What was left: its beginning has been taken, but not its end.
+    Begun,
 }
 
 /// A message larger than a piece.
@@ -37,6 +51,19 @@ impl Outbox {
     /// Where small frames are encoded to, one behind the other.
     pub fn frames(&mut self) -> &mut Vec<u8> {
         &mut self.ready
+    }
+
+    /// Answers a ping.
+    ///
+    /// # Errors
+    /// Too many answers wait: whoever asks does not read them.
+    pub fn push_pong(&mut self, token: [u8; 8]) -> Result<(), Fault> {
+        if self.pongs >= MAX_PONGS {
+            return Err(Fault::Flood { kind: FrameKind::Ping, why: "their answers are not read" });
+        }
+        self.pongs += 1;
+        write_pong(&mut self.ready, token);
+        Ok(())
     }
 
     /// Adds a message. `write` appends its frame with the payload that it is given, which stands at the end of the frame: the whole one, or
@@ -70,6 +97,7 @@ impl Outbox {
         }
         let batch = std::mem::replace(&mut self.ready, spare);
         self.taken += batch.len() as u64;
+        self.pongs = 0;
         batch
     }
 
@@ -90,33 +118,31 @@ impl Outbox {
         self.large.push_back(large);
     }
 
-    /// Drops what is left of a large message; true if nothing of it has been taken.
-    pub fn withdraw(&mut self, of: Of, request: u64) -> bool {
-        let Some(at) = self.large.iter().position(|large| (large.of, large.request) == (of, request)) else {
-            return false;
-        };
-        let Some(large) = self.large.remove(at) else { return false };
+    /// Drops what is left of a large message; `None` if nothing is.
+    pub fn withdraw(&mut self, of: Of, request: u64) -> Option<Withdrawn> {
+        let at = self.large.iter().position(|large| (large.of, large.request) == (of, request))?;
+        let large = self.large.remove(at)?;
         self.missing -= large.payload.len();
-        !large.is_begun
+        Some(if large.is_begun { Withdrawn::Begun } else { Withdrawn::Untouched })
     }
 
-    /// Drops what is left of a large message; true if there was anything left.
-    pub fn cut(&mut self, of: Of, request: u64) -> bool {
-        let before = self.large.len();
-        self.withdraw(of, request);
-        self.large.len() < before
+    /// Whether at least the end of a large message still waits, without which nobody can read it.
+    pub fn holds(&self, of: Of, request: u64) -> bool {
+        self.large.iter().any(|large| (large.of, large.request) == (of, request))
     }
 
-    /// Whether a large message waits of which nothing has been taken.
-    pub fn is_untouched(&self, of: Of, request: u64) -> bool {
-        self.large.iter().any(|large| (large.of, large.request) == (of, request) && !large.is_begun)
+    /// Gives memory back that is kept for more to come.
+    pub fn shrink(&mut self) {
+        self.ready.shrink_to_fit();
+        self.large.shrink_to_fit();
     }
 
     /// Drops everything that waits.
     pub fn clear(&mut self) {
         self.ready = Vec::new();
-        self.large.clear();
+        self.large = VecDeque::new();
         self.missing = 0;
+        self.pongs = 0;
     }
 
     /// Whether nothing waits.
@@ -198,10 +224,23 @@ mod tests {
         let mut outbox = Outbox::default();
         push(&mut outbox, 1, vec![1; 2 * PART]);
         push(&mut outbox, 2, vec![1; 2 * PART]);
-        assert!(outbox.is_untouched(Of::Answer, 2) && !outbox.is_untouched(Of::Call, 2));
-        assert!(outbox.withdraw(Of::Answer, 2) && !outbox.withdraw(Of::Answer, 2));
+        assert!(outbox.holds(Of::Answer, 2) && !outbox.holds(Of::Call, 2));
+        assert_eq!(outbox.withdraw(Of::Answer, 2), Some(Withdrawn::Untouched));
+        assert_eq!(outbox.withdraw(Of::Answer, 2), None);
         let _piece = outbox.take(Vec::new());
-        assert!(!outbox.is_untouched(Of::Answer, 1) && !outbox.withdraw(Of::Answer, 1));
+        assert!(outbox.holds(Of::Answer, 1), "nobody can read it without its end");
+        assert_eq!(outbox.withdraw(Of::Answer, 1), Some(Withdrawn::Begun));
         assert!(outbox.is_empty() && outbox.waiting() == 0);
+    }
+
+    #[test]
+    fn answers_to_pings_that_nobody_reads_are_bounded() {
+        let mut outbox = Outbox::default();
+        for _ in 0..MAX_PONGS {
+            outbox.push_pong([7; 8]).expect("not yet too many");
+        }
+        assert!(matches!(outbox.push_pong([7; 8]), Err(Fault::Flood { .. })));
+        let _written = outbox.take(Vec::new());
+        outbox.push_pong([7; 8]).expect("they are read again");
     }
 }

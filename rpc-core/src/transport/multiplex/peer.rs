@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::time::{Instant, timeout_at};
 
 use super::Settings;
-use super::connection::Connection;
+use super::connection::{Connection, NotTaken};
 use super::dial::{Dialed, dial};
 use crate::call::{Call, Caller, Reply};
 use crate::error::{Executed, Kind, RpcError};
@@ -19,6 +19,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest such pause: what a node that has come back waits at most for its callers.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// A connection that broke sooner than this counts as a failed attempt: else a node that takes each and drops it would be dialed without end.
+const STEADY: Duration = Duration::from_secs(1);
+
+/// So many connections a call may find closed before any of it was written. One is what a node that has just left leaves behind.
+const MOST_CLOSED: usize = 3;
 
 /// For so long plain HTTP is spoken after an upgrade was refused, until the next attempt: whatever refused it may have gone.
 const PLAIN: Duration = Duration::from_secs(60);
@@ -42,8 +48,8 @@ enum Link {
     Down { failures: u32, last: Option<(Instant, RpcError)> },
     /// Somebody dials, and all wait for that.
     Dialing(Dialing, u32),
-    /// By this connection.
-    Up(Arc<Connection>),
+    /// By this connection, since then, after so many failures.
+    Up(Arc<Connection>, Instant, u32),
     /// By plain HTTP, until then.
     Plain(Instant),
 }
@@ -57,9 +63,17 @@ enum Way {
 impl Caller for FramesPeer {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
-            match self.way(&call).await? {
-                Way::Frames(connection) => connection.call(&call).await,
-                Way::Plain => self.plain.call(call).await,
+            let mut closed = 0;
+            loop {
+                match self.way(&call).await? {
+                    Way::Plain => return self.plain.call(call).await,
+                    Way::Frames(connection) => match connection.call(&call).await {
+                        Ok(answer) => return answer,
+                        // No try is spent, as none was made.
+                        Err(NotTaken(_)) if closed < MOST_CLOSED => closed += 1,
+                        Err(NotTaken(error)) => return Err(error),
+                    },
+                }
             }
         })
     }
@@ -81,11 +95,22 @@ impl FramesPeer {
         let (dialing, failures) = {
             let mut link = self.lock();
             match &*link {
-                Link::Up(connection) if connection.is_open() => return Ok(Way::Frames(connection.clone())),
+                Link::Up(connection, ..) if connection.is_open() => return Ok(Way::Frames(connection.clone())),
                 Link::Plain(until) if *until > Instant::now() => return Ok(Way::Plain),
                 Link::Down { last: Some((until, error)), .. } if *until > Instant::now() => return Err(error.clone()),
                 Link::Dialing(dialing, failures) => (dialing.clone(), *failures),
-                Link::Up(_) | Link::Plain(_) => self.begin(&mut link, 0),
+                Link::Up(_, since, failures) => {
+                    let failures = if since.elapsed() < STEADY { failures + 1 } else { 0 };
+                    // Once may happen: a node has restarted, or left.
+                    if failures > 1 {
+                        let error = self.unsteady(failures);
+                        let last = Some((Instant::now() + self.pause(failures), error.clone()));
+                        *link = Link::Down { failures, last };
+                        return Err(error);
+                    }
+                    self.begin(&mut link, failures)
+                }
+                Link::Plain(_) => self.begin(&mut link, 0),
                 Link::Down { failures, .. } => {
                     let failures = *failures;
                     self.begin(&mut link, failures)
@@ -127,13 +152,13 @@ impl FramesPeer {
         match dialed {
             Ok(Dialed::Frames(connection)) => {
                 if is_first {
-                    *link = Link::Up(connection.clone());
+                    *link = Link::Up(connection.clone(), Instant::now(), failures);
                 }
                 Ok(Way::Frames(connection))
             }
-            Ok(Dialed::Refused(status)) => {
+            Ok(Dialed::Refused(why)) => {
                 if is_first {
-                    tracing::debug!(address = self.address, %status, "frames are refused: calls go by plain HTTP");
+                    tracing::debug!(address = self.address, why, "frames are refused: calls go by plain HTTP");
                     *link = Link::Plain(Instant::now() + PLAIN);
                 }
                 Ok(Way::Plain)
@@ -156,15 +181,12 @@ impl FramesPeer {
         longest - longest * share / 1024
     }
 
+    fn unsteady(&self, times: u32) -> RpcError {
+        let message = format!("{} drops each connection at once, {times} times by now", self.address);
+        RpcError::new(Kind::Unavailable, message).with_executed(Executed::No)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Link> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for FramesPeer {
-    fn drop(&mut self) {
-        if let Link::Up(connection) = &*self.lock() {
-            connection.leave();
-        }
     }
 }

@@ -23,7 +23,7 @@ struct Place<T> {
 #[derive(Debug)]
 enum State<T> {
     Free,
-    Waiting { waker: Option<Waker>, start: u64, is_old: bool },
+    Waiting { waker: Option<Waker>, reaches: u64, is_old: bool },
     Answered(T),
 }
 
@@ -50,9 +50,9 @@ impl<T> Default for Waiters<T> {
 }
 
 impl<T> Waiters<T> {
-    /// A number for a request that begins at `start` in the stream.
-    pub fn open(&mut self, start: u64) -> u64 {
-        let state = State::Waiting { waker: None, start, is_old: false };
+    /// A number for a request.
+    pub fn open(&mut self) -> u64 {
+        let state = State::Waiting { waker: None, reaches: 0, is_old: false };
         if let Some(place) = self.free.pop() {
             let used = &mut self.places[place as usize];
             used.state = state;
@@ -61,6 +61,13 @@ impl<T> Waiters<T> {
         let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         self.places.push(Place { uses: 0, state });
         number(place, 0)
+    }
+
+    /// Notes that nobody can have read `request` before so many bytes of the stream were written.
+    pub fn reaches(&mut self, request: u64, bytes: u64) {
+        if let Some(Place { state: State::Waiting { reaches, .. }, .. }) = self.of(request) {
+            *reaches = bytes;
+        }
     }
 
     /// How many requests are open.
@@ -87,7 +94,7 @@ impl<T> Waiters<T> {
     /// [`NeverSent`], for which there is no honest reason.
     pub fn answer(&mut self, request: u64, answer: T) -> Result<Option<Waker>, NeverSent> {
         let (at, uses) = parts(request);
-        let place = self.places.get_mut(at as usize).filter(|place| uses <= place.uses).ok_or(NeverSent)?;
+        let place = self.places.get_mut(at as usize).filter(|place| was_used(place.uses, uses)).ok_or(NeverSent)?;
         if place.uses != uses || !matches!(place.state, State::Waiting { .. }) {
             return Ok(None);
         }
@@ -103,7 +110,7 @@ impl<T> Waiters<T> {
     /// [`NeverSent`].
     pub fn is_waiting(&self, request: u64) -> Result<bool, NeverSent> {
         let (at, uses) = parts(request);
-        let place = self.places.get(at as usize).filter(|place| uses <= place.uses).ok_or(NeverSent)?;
+        let place = self.places.get(at as usize).filter(|place| was_used(place.uses, uses)).ok_or(NeverSent)?;
         Ok(place.uses == uses && matches!(place.state, State::Waiting { .. }))
     }
 
@@ -130,13 +137,13 @@ impl<T> Waiters<T> {
         }
     }
 
-    /// Answers all that wait by what `answer` makes of number and start, and gives whom to wake.
+    /// Answers all that wait by what `answer` makes of its number and [reach](Self::reaches), and gives whom to wake.
     pub fn answer_all(&mut self, mut answer: impl FnMut(u64, u64) -> T) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for (at, place) in (0..).zip(&mut self.places) {
-            if let State::Waiting { waker, start, .. } = &mut place.state {
-                let (waker, start) = (waker.take(), *start);
-                place.state = State::Answered(answer(number(at, place.uses), start));
+            if let State::Waiting { waker, reaches, .. } = &mut place.state {
+                let (waker, reaches) = (waker.take(), *reaches);
+                place.state = State::Answered(answer(number(at, place.uses), reaches));
                 wakers.extend(waker);
             }
         }
@@ -148,6 +155,12 @@ impl<T> Waiters<T> {
         let is_open = |place: &&mut Place<T>| place.uses == uses && !matches!(place.state, State::Free);
         self.places.get_mut(at as usize).filter(is_open)
     }
+}
+
+/// Whether a place that was used `now` times has had this use. The count wraps after 2^32 uses, hours of a lone busy caller: what is less than
+/// half of them behind has been, whichever number is larger.
+fn was_used(now: u32, uses: u32) -> bool {
+    now.wrapping_sub(uses) <= u32::MAX / 2
 }
 
 /// The place below, the uses above: numbers are small as long as a connection is young.
@@ -170,7 +183,7 @@ mod tests {
     #[test]
     fn a_reply_finds_its_caller_and_frees_its_place() {
         let mut waiters = Waiters::default();
-        let (a, b) = (waiters.open(0), waiters.open(10));
+        let (a, b) = (waiters.open(), waiters.open());
         assert_eq!(answered(&mut waiters, a), Some(Look::Waiting { is_old: false }));
         assert!(waiters.answer(a, "a").expect("sent").is_some());
         assert!(waiters.answer(b, "b").expect("sent").is_none(), "nobody has looked yet");
@@ -182,9 +195,9 @@ mod tests {
     #[test]
     fn a_late_reply_reaches_nobody_who_came_after() {
         let mut waiters = Waiters::default();
-        let a = waiters.open(0);
+        let a = waiters.open();
         assert_eq!(waiters.close(a), None);
-        let b = waiters.open(0);
+        let b = waiters.open();
         assert_ne!(a, b);
         assert!(waiters.answer(a, "late").expect("sent once").is_none());
         assert_eq!(answered(&mut waiters, b), Some(Look::Waiting { is_old: false }));
@@ -198,14 +211,31 @@ mod tests {
     #[test]
     fn the_end_answers_each_that_waits_once() {
         let mut waiters = Waiters::default();
-        let (a, b, c) = (waiters.open(0), waiters.open(5), waiters.open(9));
+        let (a, b, c) = (waiters.open(), waiters.open(), waiters.open());
+        waiters.reaches(c, 9);
         assert!(waiters.answer(b, "b").is_ok());
         assert!(waiters.grow_old(a).is_none() && waiters.grow_old(b).is_none());
         assert_eq!(answered(&mut waiters, a), Some(Look::Waiting { is_old: true }));
-        let woken = waiters.answer_all(|request, start| if (request, start) == (a, 0) { "lost a" } else { "lost c" });
+        let woken = waiters.answer_all(|request, reaches| if (request, reaches) == (c, 9) { "lost c" } else { "lost a" });
         assert_eq!(woken.len(), 1, "only one has looked");
         assert_eq!(answered(&mut waiters, a), Some(Look::Answered("lost a")));
         assert_eq!(answered(&mut waiters, b), Some(Look::Answered("b")));
         assert_eq!(answered(&mut waiters, c), Some(Look::Answered("lost c")));
+    }
+
+    #[test]
+    fn a_place_goes_on_when_its_uses_have_wrapped() {
+        let mut waiters = Waiters::default();
+        let first = waiters.open();
+        waiters.places[0].uses = u32::MAX;
+        let last = number(0, u32::MAX);
+        assert_eq!(waiters.close(last), None);
+        let next = waiters.open();
+        assert_eq!((next, first), (0, 0), "the count has wrapped");
+        assert!(waiters.answer(last, "late").expect("was sent before the wrap").is_none());
+        assert_eq!(waiters.is_waiting(last), Ok(false));
+        assert!(waiters.answer(next, "next").is_ok());
+        assert_eq!(answered(&mut waiters, next), Some(Look::Answered("next")));
+        assert_eq!(waiters.answer(number(0, 7), "of a later use").err(), Some(NeverSent));
     }
 }

@@ -10,14 +10,13 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::{Connection, MOST_UNWRITTEN, Wrote};
+use super::shared::{Shared, State};
 use crate::call::{Outcome, Reply};
 use crate::error::{ErrorRecord, Executed, Kind, RpcError};
-use crate::limits::ENVELOPE_ROOM;
 use crate::transport::frames::{
-    ByeCode, Fault, Frame, GoAway, Next, Of, Parts, next, read_failure, write_bye, write_ping, write_pong,
+    ByeCode, Fault, Frame, GoAway, Next, Of, next, read_failure, write_bye, write_ping,
 };
 use crate::transport::multiplex::waiters::NeverSent;
 
@@ -33,6 +32,12 @@ const IDLE_TICKS: u32 = 100;
 /// A peer that has said nothing for so long is asked whether it is there, and given up after as long again: within 30 s, whenever it went.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// Longest time in which a peer that broke the protocol may read why the connection ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Most bytes of such a peer that are thrown away meanwhile: closing with bytes unread would reset the connection, and our last word with it.
+const FAREWELL_BYTES: usize = 8 << 20;
+
 /// Why a connection ends.
 enum End {
     /// Nobody needs it any more.
@@ -45,11 +50,9 @@ enum End {
 
 /// What the task works with.
 pub(super) struct Driver {
-    connection: Arc<Connection>,
+    shared: Arc<Shared>,
     reader: OwnedReadHalf,
     inbox: BytesMut,
-    /// Pieces of large replies whose last one is still to come.
-    parts: Parts,
     tick: Pin<Box<Sleep>>,
     /// Of the calls without a timer, so many were there at the last look.
     seen: usize,
@@ -61,10 +64,9 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(connection: Arc<Connection>, reader: OwnedReadHalf, rest: &[u8]) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, reader: OwnedReadHalf, rest: &[u8]) -> Self {
         Self {
-            parts: Parts::new(connection.agreed.max_message + ENVELOPE_ROOM, connection.agreed.max_in_flight),
-            connection,
+            shared,
             reader,
             inbox: BytesMut::from(rest),
             tick: Box::pin(sleep(TICK)),
@@ -77,21 +79,17 @@ impl Driver {
     }
 
     pub(super) async fn run(mut self) {
-        // Dropped by a runtime that shuts down, it tells those who wait all the same.
-        let told = EndAtDrop(self.connection.clone());
         let end = self.drive().await;
         let why = match &end {
             End::Left => "it is not needed any more".to_owned(),
             End::Lost(why) => why.clone(),
-            End::Fault(fault) => {
-                write_bye(self.connection.lock().outbox.frames(), fault.code(), &fault.to_string());
-                // Best effort: the peer's log may tell its operator.
-                let _wrote = self.connection.write();
-                fault.to_string()
-            }
+            End::Fault(fault) => fault.to_string(),
         };
-        tracing::debug!(place = self.connection.place, why, "a connection of frames ends");
-        told.0.end(&why);
+        tracing::debug!(place = self.shared.place, why, "a connection of frames ends");
+        if let End::Fault(fault) = end {
+            self.hang_up(&fault, &why).await;
+        }
+        self.shared.end(&why);
     }
 
     async fn drive(&mut self) -> End {
@@ -101,35 +99,73 @@ impl Driver {
                 Ok(Some(why)) => return End::Lost(why),
                 Err(fault) => return End::Fault(fault),
             }
-            if self.connection.lock().waiters.count() > 1 {
+            if self.shared.lock().waiters.count() > 1 {
                 // Whoever was woken may have something to say next, which then goes in the same batch.
                 yield_now().await;
             }
-            let is_blocked = matches!(self.connection.write(), Wrote::Blocked);
+            let is_blocked = !self.shared.write();
             self.inbox.reserve(READ);
-            let is_ticking = self.connection.lock().is_ticking;
+            let Some(is_ticking) = self.look_around() else { return End::Left };
             tokio::select! {
                 biased;
+                // First, as whoever sends without end must not keep callers from their deadlines.
+                () = &mut self.tick, if is_ticking => self.look_for_old_ones(),
                 read = self.reader.read_buf(&mut self.inbox) => match read {
                     Ok(0) => return End::Lost("the node has closed it".to_owned()),
                     Ok(_) => self.has_heard = true,
                     Err(error) => return End::Lost(error.to_string()),
                 },
-                has_left = wanted(&self.connection, is_ticking, is_blocked) => if has_left { return End::Left },
-                () = &mut self.tick, if is_ticking => self.look_for_old_ones(),
+                () = wanted(&self.shared, is_ticking, is_blocked) => {}
                 () = &mut self.keep_alive => if let Some(end) = self.keep_alive() { return end },
             }
-            if !is_ticking && self.connection.lock().is_ticking {
-                self.tick.as_mut().reset(Instant::now() + TICK);
-            }
         }
+    }
+
+    /// Whether to tick, which begins with the first call that has no timer; `None` when nothing is left to do.
+    fn look_around(&mut self) -> Option<bool> {
+        let mut state = self.shared.lock();
+        if state.has_left() {
+            return None;
+        }
+        if !state.is_ticking && !state.young.is_empty() {
+            state.is_ticking = true;
+            self.tick.as_mut().reset(Instant::now() + TICK);
+        }
+        Some(state.is_ticking)
+    }
+
+    /// Tells the peer what it did wrong, as far as it listens, and everybody else that the connection is over.
+    async fn hang_up(&mut self, fault: &Fault, why: &str) {
+        let shared = self.shared.clone();
+        {
+            let mut state = shared.lock();
+            state.leaving.get_or_insert_with(|| why.to_owned());
+            write_bye(state.outbox.frames(), fault.code(), why);
+        }
+        if shared.write() && shared.lock().is_writing {
+            // Somebody else writes, and then this as well.
+            yield_now().await;
+        }
+        shared.end(why);
+        let mut left = FAREWELL_BYTES;
+        let rest = async {
+            while left > 0 {
+                self.inbox.clear();
+                self.inbox.reserve(READ);
+                match self.reader.read_buf(&mut self.inbox).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => left = left.saturating_sub(read),
+                }
+            }
+        };
+        let _best_effort = timeout(FAREWELL, rest).await;
     }
 
     /// Takes in all frames that were read whole.
     ///
     /// Gives why the peer hangs up, if it says so.
     fn take_in(&mut self) -> Result<Option<String>, Fault> {
-        let most = self.connection.agreed.max_frame;
+        let most = self.shared.agreed.max_frame;
         let mut whole = 0;
         while let Next::Whole { consumed, .. } = next(self.inbox.get(whole..).unwrap_or_default(), most)? {
             whole += consumed;
@@ -144,47 +180,46 @@ impl Driver {
         outcome
     }
 
-    fn take_frames(&mut self, frames: &Bytes, wakers: &mut Vec<Waker>) -> Result<Option<String>, Fault> {
-        let connection = self.connection.clone();
-        let mut state = connection.lock();
+    fn take_frames(&self, frames: &Bytes, wakers: &mut Vec<Waker>) -> Result<Option<String>, Fault> {
+        let shared = &*self.shared;
+        let mut guard = shared.lock();
+        let state = &mut *guard;
         let mut rest: &[u8] = frames;
-        while let Next::Whole { frame, consumed } = next(rest, connection.agreed.max_frame)? {
+        while let Next::Whole { frame, consumed } = next(rest, shared.agreed.max_frame)? {
             rest = rest.get(consumed..).unwrap_or_default();
             let (request, answer) = match frame {
                 Frame::Reply { request, compact: false, covered, value } => {
-                    let value = self.payload(request, frames, value)?;
+                    let value = state.payload(request, frames, value)?;
                     (request, Ok(Reply { outcome: Outcome::Value(value), covered: covered.iter().collect() }))
                 }
                 Frame::Failure { request, compact: false, payload } => {
-                    let payload = self.payload(request, frames, payload)?;
+                    let payload = state.payload(request, frames, payload)?;
                     let (message, data) = read_failure(&payload)?;
                     let (message, data) = (message.to_owned(), payload.slice_ref(data));
                     (request, Ok(Reply::new(Outcome::Failure { message, data })))
                 }
                 Frame::Error { request, record } => {
-                    self.parts.discard(Of::Answer, request);
+                    state.parts.discard(Of::Answer, request);
                     (request, Err(refused(record)))
                 }
                 Frame::Part { request, of: Of::Answer, bytes } => {
                     if state.waiters.is_waiting(request).map_err(|NeverSent| never_asked(&frame))? {
-                        self.parts.add(Of::Answer, request, bytes)?;
+                        state.parts.add(Of::Answer, request, bytes)?;
                     } else {
                         // Its caller has gone meanwhile.
-                        self.parts.discard(Of::Answer, request);
+                        state.parts.discard(Of::Answer, request);
                     }
                     continue;
                 }
                 Frame::Ping(token) => {
-                    if state.outbox.waiting() > MOST_UNWRITTEN {
-                        return Err(Fault::Flood { kind: frame.kind(), why: "their answers are not read" });
-                    }
-                    write_pong(state.outbox.frames(), token);
+                    state.outbox.push_pong(token)?;
                     continue;
                 }
                 Frame::Pong(_) => continue,
                 Frame::GoAway(json) => {
                     let reason = GoAway::parse(json)?.reason;
                     state.leaving.get_or_insert_with(|| format!("the node leaves: {reason}"));
+                    shared.turns.close();
                     continue;
                 }
                 Frame::Bye { code: ByeCode::Done, .. } => return Ok(Some("the node has closed it".to_owned())),
@@ -197,16 +232,10 @@ impl Driver {
         Ok(None)
     }
 
-    /// The whole payload of an answer, of which earlier parts may have come.
-    fn payload(&mut self, request: u64, frames: &Bytes, last: &[u8]) -> Result<Bytes, Fault> {
-        let whole = self.parts.finish(Of::Answer, request, last)?;
-        Ok(whole.map_or_else(|| frames.slice_ref(last), Bytes::from))
-    }
-
     /// Lets calls arm their timers that were here at the last look already.
     fn look_for_old_ones(&mut self) {
         let mut wakers = Vec::new();
-        let mut guard = self.connection.lock();
+        let mut guard = self.shared.lock();
         let state = &mut *guard;
         for _ in 0..self.seen {
             let Some(request) = state.young.pop_front() else { break };
@@ -229,7 +258,7 @@ impl Driver {
         }
         self.has_asked = !self.has_heard;
         if self.has_asked {
-            write_ping(self.connection.lock().outbox.frames(), [0; 8]);
+            write_ping(self.shared.lock().outbox.frames(), [0; 8]);
         }
         self.has_heard = false;
         self.keep_alive.as_mut().reset(Instant::now() + KEEP_ALIVE);
@@ -237,31 +266,40 @@ impl Driver {
     }
 }
 
-/// Ready when there is something to do that nobody else does: to write, to begin to tick, or, which is true, to leave.
-async fn wanted(connection: &Connection, is_ticking: bool, is_blocked: bool) -> bool {
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Unless it has ended: then a runtime that shuts down has dropped it, and those who wait are told all the same.
+        self.shared.end("the runtime of its task has ended");
+    }
+}
+
+impl State {
+    /// The whole payload of an answer, of which earlier parts may have come.
+    fn payload(&mut self, request: u64, frames: &Bytes, last: &[u8]) -> Result<Bytes, Fault> {
+        let whole = self.parts.finish(Of::Answer, request, last)?;
+        Ok(whole.map_or_else(|| frames.slice_ref(last), Bytes::from))
+    }
+}
+
+/// Ready when there is something to do that nobody else does: to write, to begin to tick, or to leave.
+async fn wanted(shared: &Shared, is_ticking: bool, is_blocked: bool) {
     poll_fn(|cx| {
         // Listening before looking: what is said in between is heard.
-        connection.driver.register(cx.waker());
-        let state = connection.lock();
-        if state.leaving.is_some() && state.waiters.count() == 0 && (state.is_mute || !state.is_waiting_for_writing()) {
-            return Poll::Ready(true);
+        shared.driver.register(cx.waker());
+        let state = shared.lock();
+        if state.has_left() || (!is_ticking && !state.young.is_empty()) {
+            return Poll::Ready(());
         }
-        let must_tick = !is_ticking && !state.young.is_empty();
-        let must_write = state.is_waiting_for_writing();
-        drop(state);
-        if must_tick {
-            connection.lock().is_ticking = true;
-            return Poll::Ready(false);
-        }
-        if !must_write {
+        if !state.is_waiting_for_writing() {
             return Poll::Pending;
         }
+        drop(state);
         if !is_blocked {
-            return Poll::Ready(false);
+            return Poll::Ready(());
         }
-        connection.writer.as_ref().poll_write_ready(cx).map(|_| false)
+        shared.writer.as_ref().poll_write_ready(cx).map(|_| ())
     })
-    .await
+    .await;
 }
 
 #[cold]
@@ -275,13 +313,5 @@ fn refused(record: &[u8]) -> RpcError {
         Ok(record) => RpcError::from_record(record),
         Err(error) => RpcError::new(Kind::Protocol, format!("the node's error cannot be read: {error}"))
             .with_executed(Executed::Maybe),
-    }
-}
-
-struct EndAtDrop(Arc<Connection>);
-
-impl Drop for EndAtDrop {
-    fn drop(&mut self) {
-        self.0.end("the runtime of its task has ended");
     }
 }

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use tokio::time::{Sleep, sleep_until};
 
-use super::{Answer, Connection};
+use super::Answer;
+use super::shared::Shared;
 use crate::call::{Call, Deadline};
 use crate::error::{Executed, Kind, RpcError};
 use crate::transport::multiplex::waiters::Look;
@@ -15,7 +16,7 @@ use crate::transport::multiplex::waiters::Look;
 ///
 /// Nearly all replies come before a timer is worth its cost: it is armed when the connection's driver finds the request to be old.
 pub struct Waiting<'a> {
-    connection: &'a Connection,
+    shared: &'a Shared,
     request: u64,
     method: &'static str,
     deadline: Deadline,
@@ -26,20 +27,20 @@ pub struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    pub(super) fn new(connection: &'a Connection, request: u64, call: &Call, is_short: bool) -> Self {
+    pub(super) fn new(shared: &'a Shared, request: u64, call: &Call, is_short: bool) -> Self {
         let (method, deadline, is_detached) = (call.method.full_name, call.deadline, call.method.detach);
-        Self { connection, request, method, deadline, is_detached, is_short, is_over: false, timer: None }
+        Self { shared, request, method, deadline, is_detached, is_short, is_over: false, timer: None }
     }
 
     /// Ends the wait, as nobody waits longer than the deadline.
     fn too_late(&mut self) -> RpcError {
         self.is_over = true;
-        let is_unsent = self.connection.take_back(self.request, self.is_detached);
+        let is_unsent = self.shared.take_back(self.request, self.is_detached);
         let (executed, what) = match is_unsent {
             true => (Executed::No, "it was not sent"),
             false => (Executed::Maybe, "the node may have run it"),
         };
-        let message = format!("{} had no answer from {} by its deadline; {what}", self.method, self.connection.place);
+        let message = format!("{} had no answer from {} by its deadline; {what}", self.method, self.shared.place);
         RpcError::new(Kind::Deadline, message).with_executed(executed)
     }
 }
@@ -48,7 +49,7 @@ impl Future for Waiting<'_> {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let look = self.connection.lock().waiters.look(self.request, cx.waker());
+        let look = self.shared.look(self.request, cx.waker());
         let is_old = match look {
             Some(Look::Answered(answer)) => {
                 self.is_over = true;
@@ -73,7 +74,7 @@ impl Future for Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.connection.take_back(self.request, self.is_detached);
+            self.shared.take_back(self.request, self.is_detached);
         }
     }
 }

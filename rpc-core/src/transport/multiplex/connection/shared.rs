@@ -1,0 +1,270 @@
+//! What the callers of a connection share with its task: who waits, what is to be written, and how far writing has come.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::task::AtomicWaker;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::{Notify, Semaphore};
+
+use super::Answer;
+use crate::error::{Executed, Kind, RpcError};
+use crate::limits::ENVELOPE_ROOM;
+use crate::transport::frames::{Agreed, Of, Parts, write_cancel};
+use crate::transport::multiplex::outbox::{Outbox, Withdrawn};
+use crate::transport::multiplex::waiters::{Look, Waiters};
+
+/// Bytes that may wait to be written before further calls wait: two of the largest messages.
+pub(super) const MOST_UNWRITTEN: usize = 8 << 20;
+
+/// Buffers that have grown beyond this are not kept.
+const SPARE: usize = 256 << 10;
+
+pub(super) struct Shared {
+    pub(super) place: String,
+    pub(super) agreed: Agreed,
+    pub(super) writer: OwnedWriteHalf,
+    /// As many as the peer takes calls at once; closed when no call begins any more.
+    pub(super) turns: Semaphore,
+    // Held to encode a request, to look for a reply, or to take over those of one read; never across an await.
+    state: Mutex<State>,
+    /// The connection's own task.
+    pub(super) driver: AtomicWaker,
+    /// There is room for more to be written.
+    pub(super) room: Notify,
+}
+
+pub(super) struct State {
+    pub(super) waiters: Waiters<Answer>,
+    /// Pieces of large replies whose last one is still to come.
+    pub(super) parts: Parts,
+    pub(super) outbox: Outbox,
+    /// What is being written, from where on; empty between two batches.
+    batch: Vec<u8>,
+    at: usize,
+    /// Somebody has the batch and writes.
+    pub(super) is_writing: bool,
+    /// Bytes of what somebody is writing: some of them may have left already.
+    under_way: u64,
+    /// Nothing can be written any more.
+    pub(super) is_mute: bool,
+    /// Bytes written so far.
+    written: u64,
+    /// Somebody waits for room.
+    pub(super) is_crowded: bool,
+    /// Requests without a timer, in order.
+    pub(super) young: VecDeque<u64>,
+    /// The driver looks for those that wait for long.
+    pub(super) is_ticking: bool,
+    /// Why no call begins any more: the peer leaves, or we do.
+    pub(super) leaving: Option<String>,
+    /// Why the connection is over.
+    pub(super) ended: Option<String>,
+}
+
+impl Shared {
+    pub(super) fn new(writer: OwnedWriteHalf, place: &str, agreed: Agreed) -> Self {
+        let state = State {
+            waiters: Waiters::default(),
+            parts: Parts::new(agreed.max_message + ENVELOPE_ROOM, agreed.max_in_flight),
+            outbox: Outbox::default(),
+            batch: Vec::new(),
+            at: 0,
+            is_writing: false,
+            under_way: 0,
+            is_mute: false,
+            written: 0,
+            is_crowded: false,
+            young: VecDeque::new(),
+            is_ticking: false,
+            leaving: None,
+            ended: None,
+        };
+        Self {
+            place: place.to_owned(),
+            turns: Semaphore::new(agreed.max_in_flight.min(Semaphore::MAX_PERMITS)),
+            agreed,
+            writer,
+            state: Mutex::new(state),
+            driver: AtomicWaker::new(),
+            room: Notify::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no new calls, and closes the connection when those that wait have their replies.
+    pub(super) fn leave(&self, why: &str) {
+        self.lock().leaving.get_or_insert_with(|| why.to_owned());
+        // Who waits for a turn goes elsewhere at once.
+        self.turns.close();
+        self.driver.wake();
+    }
+
+    /// Writes what there is until the socket takes no more; true if nothing is left, or somebody else writes it.
+    pub(super) fn write(&self) -> bool {
+        loop {
+            let mut state = self.lock();
+            let Some((batch, at)) = state.next_batch() else { return true };
+            drop(state);
+            let outcome = self.writer.try_write(batch.get(at..).unwrap_or_default());
+            let mut state = self.lock();
+            match outcome {
+                Ok(wrote) => {
+                    state.wrote(batch, at, wrote);
+                    let made_room = state.makes_room();
+                    drop(state);
+                    if made_room {
+                        self.room.notify_waiters();
+                    }
+                }
+                Err(error) => {
+                    state.wrote(batch, at, 0);
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        // What the peer said before is still to be read.
+                        state.is_mute = true;
+                        state.leaving.get_or_insert_with(|| error.to_string());
+                        drop(state);
+                        self.turns.close();
+                    }
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// How it stands with `request`; see [`Waiters::look`].
+    pub(super) fn look(&self, request: u64, waker: &std::task::Waker) -> Option<Look<Answer>> {
+        let mut state = self.lock();
+        let look = state.waiters.look(request, waker);
+        self.tell_if_last(state);
+        look
+    }
+
+    /// Takes `request` back: its caller has gone. True if the peer cannot have read it whole, and never will.
+    pub(super) fn take_back(&self, request: u64, is_detached: bool) -> bool {
+        let mut state = self.lock();
+        let withdrawn = state.outbox.withdraw(Of::Call, request);
+        let is_answered = state.waiters.close(request).is_some();
+        state.parts.discard(Of::Answer, request);
+        let made_room = withdrawn.is_some() && state.makes_room();
+        let is_known = match withdrawn {
+            Some(Withdrawn::Untouched) => false,
+            Some(Withdrawn::Begun) => true,
+            None => !is_answered && !is_detached,
+        };
+        if is_known && state.ended.is_none() {
+            write_cancel(state.outbox.frames(), request);
+            drop(state);
+            self.driver.wake();
+        } else {
+            self.tell_if_last(state);
+        }
+        if made_room {
+            self.room.notify_waiters();
+        }
+        withdrawn.is_some()
+    }
+
+    /// The connection closes when its last call is over.
+    fn tell_if_last(&self, state: MutexGuard<'_, State>) {
+        let is_last = state.leaving.is_some() && state.waiters.count() == 0;
+        drop(state);
+        if is_last {
+            self.driver.wake();
+        }
+    }
+
+    /// The connection is over: whoever waits hears whether its request can have been read.
+    pub(super) fn end(&self, why: &str) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if state.ended.is_some() {
+            return;
+        }
+        state.ended = Some(why.to_owned());
+        let (sent, outbox) = (state.written + state.under_way, &state.outbox);
+        let lost = RpcError::new(Kind::ConnectionLost, format!("the connection to {} broke: {why}", self.place))
+            .with_executed(Executed::Maybe);
+        let unsent = RpcError::new(
+            Kind::Unavailable,
+            format!("the connection to {} broke before the call was sent: {why}", self.place),
+        )
+        .with_executed(Executed::No);
+        let wakers = state.waiters.answer_all(|request, reaches| {
+            let is_unsent = reaches > sent || outbox.holds(Of::Call, request);
+            Err(if is_unsent { unsent.clone() } else { lost.clone() })
+        });
+        state.young.clear();
+        state.outbox.clear();
+        state.parts = Parts::new(0, 0);
+        state.is_crowded = false;
+        drop(guard);
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        // Who waits for room or for a turn is told by the next look.
+        self.room.notify_waiters();
+        self.turns.close();
+    }
+}
+
+impl State {
+    /// What is to be written now, which is then the asker's to write; nothing if somebody else writes.
+    fn next_batch(&mut self) -> Option<(Vec<u8>, usize)> {
+        if self.is_writing || self.is_mute || self.ended.is_some() {
+            return None;
+        }
+        if self.batch.is_empty() {
+            if self.outbox.is_empty() {
+                return None;
+            }
+            let spare = std::mem::take(&mut self.batch);
+            self.batch = self.outbox.take(spare);
+        }
+        self.is_writing = true;
+        self.under_way = (self.batch.len() - self.at) as u64;
+        Some((std::mem::take(&mut self.batch), self.at))
+    }
+
+    /// Takes the batch back, of which so much more is written.
+    fn wrote(&mut self, mut batch: Vec<u8>, at: usize, wrote: usize) {
+        self.is_writing = false;
+        self.under_way = 0;
+        self.written += wrote as u64;
+        self.at = at + wrote;
+        if self.at >= batch.len() {
+            batch.clear();
+            self.at = 0;
+            if batch.capacity() > SPARE {
+                batch = Vec::new();
+            }
+        }
+        self.batch = batch;
+    }
+
+    /// Whether a further call may be written down.
+    pub(super) fn has_room(&self) -> bool {
+        self.outbox.waiting() + self.batch.len().saturating_sub(self.at) < MOST_UNWRITTEN
+    }
+
+    /// Whether those who wait for room are to be told now, which they are once.
+    fn makes_room(&mut self) -> bool {
+        let made = self.is_crowded && self.has_room();
+        if made {
+            self.is_crowded = false;
+        }
+        made
+    }
+
+    pub(super) fn is_waiting_for_writing(&self) -> bool {
+        !self.is_writing && !self.is_mute && (!self.batch.is_empty() || !self.outbox.is_empty())
+    }
+
+    /// Whether nothing is left to do on a connection that leaves.
+    pub(super) fn has_left(&self) -> bool {
+        let has_said_all = self.is_mute || (!self.is_writing && self.batch.is_empty() && self.outbox.is_empty());
+        self.leaving.is_some() && self.waiters.count() == 0 && has_said_all
+    }
+}
