@@ -32,6 +32,11 @@ impl Memory {
         Arc::new(Self { taken: AtomicUsize::new(0), limit })
     }
 
+    /// Nothing yet, and room for more.
+    pub(crate) fn share(self: &Arc<Self>) -> Share {
+        Share { memory: self.clone(), bytes: 0 }
+    }
+
     #[cfg(test)]
     fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
@@ -39,13 +44,18 @@ impl Memory {
 }
 
 /// What one body takes; given back on drop.
-struct Share {
+#[derive(Debug)]
+pub(crate) struct Share {
     memory: Arc<Memory>,
     bytes: usize,
 }
 
 impl Share {
-    fn grow(&mut self, bytes: usize) -> Result<(), Unread> {
+    /// Takes so many bytes more.
+    ///
+    /// # Errors
+    /// [`Unread::NoMemory`].
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Unread> {
         // Taken first, so that Drop gives it back also when it was too much.
         self.bytes += bytes;
         let before = self.memory.taken.fetch_add(bytes, Ordering::Relaxed);
@@ -53,6 +63,11 @@ impl Share {
             return Err(Unread::NoMemory);
         }
         Ok(())
+    }
+
+    /// Goes with `body`, until its last slice is dropped.
+    pub(crate) fn keep(self, body: Bytes) -> Bytes {
+        Bytes::from_owner(Counted { body, _share: self })
     }
 }
 
@@ -82,7 +97,7 @@ impl AsRef<[u8]> for Counted {
 /// # Cancel safety
 /// Dropping the future gives the memory back.
 pub(crate) async fn read(body: Body, limit: usize, memory: &Arc<Memory>) -> Result<Bytes, Unread> {
-    let mut share = Share { memory: memory.clone(), bytes: 0 };
+    let mut share = memory.share();
     let mut body = Limited::new(body, limit);
     let mut whole = Whole::One(Bytes::new());
     while let Some(frame) = body.frame().await {
@@ -97,7 +112,7 @@ pub(crate) async fn read(body: Body, limit: usize, memory: &Arc<Memory>) -> Resu
             Err(_) => return Err(Unread::BrokenOff),
         }
     }
-    Ok(Bytes::from_owner(Counted { body: whole.into_bytes(), _share: share }))
+    Ok(share.keep(whole.into_bytes()))
 }
 
 /// A body in one piece stays where it is; a second piece makes it be copied together, so that many small ones cost no more

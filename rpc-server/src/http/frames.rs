@@ -1,7 +1,9 @@
 //! `GET /wherever/frames`: a connection that is upgraded from HTTP, and carries the calls of one peer from then on.
 
 mod answers;
+mod arguments;
 mod calls;
+mod place;
 mod session;
 
 use ::http::header::{CONNECTION, RETRY_AFTER, UPGRADE};

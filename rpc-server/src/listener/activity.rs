@@ -38,12 +38,14 @@ pub(super) enum Phase {
     Closing,
     /// A handler of ours has nothing yet but part of a request body, and waits for the rest.
     Body,
+    /// It speaks another protocol, and nothing is under way.
+    Resting,
 }
 
 impl Phase {
     /// Whether nothing is lost but a request that has not arrived yet.
     fn is_waiting(self) -> bool {
-        matches!(self, Phase::Header | Phase::Idle | Phase::Closing | Phase::Body)
+        matches!(self, Phase::Header | Phase::Idle | Phase::Closing | Phase::Body | Phase::Resting)
     }
 }
 
@@ -101,8 +103,16 @@ impl Stamp {
     }
 
     fn phase(self) -> Phase {
-        const ALL: [Phase; 7] =
-            [Phase::Header, Phase::Idle, Phase::Busy, Phase::Answered, Phase::Upgraded, Phase::Closing, Phase::Body];
+        const ALL: [Phase; 8] = [
+            Phase::Header,
+            Phase::Idle,
+            Phase::Busy,
+            Phase::Answered,
+            Phase::Upgraded,
+            Phase::Closing,
+            Phase::Body,
+            Phase::Resting,
+        ];
         ALL[(self.0 & 0xff) as usize]
     }
 
@@ -158,6 +168,15 @@ impl Activity {
         self.enter(Phase::Upgraded);
     }
 
+    /// Nothing is under way on an upgraded connection: it may make room for another.
+    pub(super) fn rests(&self) {
+        self.step(Phase::Upgraded, Phase::Resting);
+    }
+
+    pub(super) fn works(&self) {
+        self.step(Phase::Resting, Phase::Upgraded);
+    }
+
     pub(super) fn closing(&self) {
         if self.phase() != Phase::Closing {
             self.enter(Phase::Closing);
@@ -194,7 +213,7 @@ impl Activity {
     }
 
     pub(super) fn is_upgraded(&self) -> bool {
-        self.phase() == Phase::Upgraded
+        matches!(self.phase(), Phase::Upgraded | Phase::Resting)
     }
 
     /// Whether the task should end now. An order to leave that finds a request begun is forgotten.
@@ -239,7 +258,7 @@ impl Activity {
             Phase::Idle => limits.idle_time,
             Phase::Closing => LINGER_TIME,
             // A body has a timer of its own.
-            Phase::Busy | Phase::Answered | Phase::Upgraded | Phase::Body => return false,
+            Phase::Busy | Phase::Answered | Phase::Upgraded | Phase::Body | Phase::Resting => return false,
         };
         over(stamp.since(), limit) && self.order(LEAVE_IF_WAITING)
     }

@@ -33,6 +33,21 @@ impl TimedIo {
         Self { stream, registration, peer_ended: false, lingered: 0 }
     }
 
+    /// Notes that nothing is under way on an upgraded connection, which may now be asked to make room for another.
+    pub(crate) fn rests(&self) {
+        self.registration.activity().rests();
+    }
+
+    /// Notes that something is under way.
+    pub(crate) fn works(&self) {
+        self.registration.activity().works();
+    }
+
+    /// Whether the listener asks a resting connection to leave. Whoever reads is woken when it does.
+    pub(crate) fn should_leave(&self) -> bool {
+        self.registration.activity().should_leave()
+    }
+
     /// Counts what a write did: its bytes, or that it waits from now on.
     fn wrote(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let activity = self.registration.activity();
@@ -87,6 +102,10 @@ impl AsyncRead for TimedIo {
 impl AsyncWrite for TimedIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if outcome.is_pending() {
+            // Who waits for a peer that does not read may not be reading either.
+            self.refuse_if_cut(cx)?;
+        }
         self.wrote(outcome)
     }
 

@@ -8,11 +8,15 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::task::AtomicWaker;
 use rpc_core::call::{Outcome, Reply};
+use rpc_core::limits::{ENVELOPE_ROOM, MAX_MESSAGE};
 use rpc_core::provider::in_flight::Place;
 use rpc_core::transport::frames::{Of, failure_payload, write_error, write_failure_end, write_reply};
 use rpc_core::transport::multiplex::outbox::Outbox;
 use rpc_core::{Executed, Kind, RpcError};
 use tokio::task::AbortHandle;
+
+/// Answers that wait to be written, in bytes, before nothing further is begun: two of the largest messages.
+pub(super) const MOST_UNWRITTEN: usize = 2 * MAX_MESSAGE;
 
 /// What comes of a call.
 pub(super) type Answer = Result<Reply, RpcError>;
@@ -29,6 +33,8 @@ pub(super) struct Answers {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) outbox: Outbox,
+    /// Largest value that the peer takes, in bytes.
+    pub(super) max_reply: usize,
     /// The calls that were not ready at once.
     running: HashMap<u64, Running>,
     /// Nobody hears any more.
@@ -60,13 +66,13 @@ impl Answers {
         future: BoxFuture<'static, Answer>,
         place: Place,
     ) {
-        let answers = self.clone();
+        // Also when a provider's code panics where nobody catches it.
+        let mut last_word = LastWord { answers: self.clone(), request, answer: None };
         // Held while it is spawned, so that its end finds it here.
         let mut state = self.lock();
         let task = tokio::spawn(async move {
-            let answer = future.await;
+            last_word.is(future.await);
             drop(place);
-            answers.end(request, answer);
         });
         state.running.insert(request, Running { task: task.abort_handle(), is_detached });
     }
@@ -93,16 +99,21 @@ impl Answers {
             }
             None => false,
         };
-        let is_cut = state.outbox.cut(Of::Answer, request);
+        let is_cut = state.outbox.withdraw(Of::Answer, request).is_some();
         if is_running || is_cut {
             let message = "the caller took the call back while it ran";
             state.put(request, Err(RpcError::new(Kind::Cancelled, message).with_executed(Executed::Maybe)));
         }
     }
 
-    /// Whether `request` has no answer yet.
-    pub(super) fn is_running(&self, request: u64) -> bool {
-        self.lock().running.contains_key(&request)
+    /// Whether a call of this number may begin now.
+    pub(super) fn admit(&self, request: u64) -> Admission {
+        let state = self.lock();
+        match state.running.contains_key(&request) {
+            true => Admission::InUse,
+            false if state.is_full() => Admission::Full,
+            false => Admission::Free,
+        }
     }
 
     /// Nobody hears any more. Calls go on to their ends, as their callers may ask for what came of them over another connection.
@@ -113,13 +124,66 @@ impl Answers {
     }
 }
 
+/// Whether a call may begin.
+pub(super) enum Admission {
+    Free,
+    /// The peer has to read some answers first.
+    Full,
+    /// Another call has its number.
+    InUse,
+}
+
+/// What the task of a call answers at its end, whatever that is.
+struct LastWord {
+    answers: Arc<Answers>,
+    request: u64,
+    answer: Option<Answer>,
+}
+
+impl LastWord {
+    fn is(&mut self, answer: Answer) {
+        self.answer = Some(answer);
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        let answer = self.answer.take().unwrap_or_else(|| Err(ended_without_answer()));
+        self.answers.end(self.request, answer);
+    }
+}
+
+pub(super) fn ended_without_answer() -> RpcError {
+    RpcError::new(Kind::Internal, "the call's task ended without an answer").with_executed(Executed::Maybe)
+}
+
 impl State {
+    /// Whether so many answers wait that no further call may begin.
+    pub(super) fn is_full(&self) -> bool {
+        self.outbox.waiting() >= MOST_UNWRITTEN
+    }
+
     /// How many calls have no answer yet.
     pub(super) fn running(&self) -> usize {
         self.running.len()
     }
 
+    /// Refuses a reply that is more than this peer takes; what this node sends at most was checked where it ran.
+    fn within_limit(&self, reply: Reply) -> Answer {
+        let (size, most) = match &reply.outcome {
+            Outcome::Value(value) => (value.len(), self.max_reply),
+            // What the error says comes with it.
+            Outcome::Failure { message, data } => (message.len() + data.len(), self.max_reply + ENVELOPE_ROOM / 2),
+        };
+        if size > most {
+            let message = format!("the reply has {size} bytes, and its caller takes at most {most}");
+            return Err(RpcError::new(Kind::TooLarge, message).with_executed(Executed::Yes));
+        }
+        Ok(reply)
+    }
+
     fn put(&mut self, request: u64, answer: Answer) {
+        let answer = answer.and_then(|reply| self.within_limit(reply));
         let pushed: Result<(), Infallible> = match answer {
             Ok(Reply { outcome: Outcome::Value(value), covered }) => {
                 self.outbox.push((Of::Answer, request), &value, |out, value| {

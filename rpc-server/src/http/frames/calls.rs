@@ -1,5 +1,6 @@
 //! Makes a call of a frame, and runs it: at once if it is ready at its first poll, as nearly all are, else in a task.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use rpc_core::transport::headers::ANSWERED_METHOD;
 use rpc_core::{Kind, RpcError};
 use tokio::time::Instant;
 
-use super::answers::{Answer, Answers};
+use super::answers::{Answer, Answers, ended_without_answer};
 use crate::node::Node;
 
 /// How the calls of one batch are begun.
@@ -29,33 +30,51 @@ pub(super) struct Calls<'a> {
 }
 
 impl Calls<'_> {
-    /// Begins a call whose arguments are `params`. It is answered in any case.
-    pub(super) fn begin(&self, frame: &CallFrame<'_>, params: Bytes) {
-        let request = frame.request;
-        if frame.method == ANSWERED_METHOD {
-            return self.answers.answer(request, self.answered(frame, &params));
-        }
-        if let Err(error) = self.run(frame, params) {
-            self.answers.answer(request, Err(error));
+    /// Begins a call whose arguments are `params`, or were not taken. It is answered in any case.
+    pub(super) fn begin(&self, frame: &CallFrame<'_>, params: Result<Bytes, RpcError>) {
+        if let Err(error) = params.and_then(|params| self.run(frame, params)) {
+            self.answers.answer(frame.request, Err(error));
         }
     }
 
     fn run(&self, frame: &CallFrame<'_>, params: Bytes) -> Result<(), RpcError> {
+        if frame.method == ANSWERED_METHOD {
+            self.answers.answer(frame.request, self.answered(frame, &params));
+            return Ok(());
+        }
         let here = self.node.here();
         let method = self.node.catalogue().find(frame.method)?;
         let place = here.in_flight.admit()?;
         self.node.counts().served.add();
         let incoming = Incoming::from_call(self.call(frame, method, params)?, here.clone()).from_peer();
-        let mut future = here.run(incoming);
-        if !self.is_late
-            && let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        {
-            drop(place);
-            self.answers.answer(frame.request, answer);
-            return Ok(());
+        // A provider's panics are caught where it runs. What is caught here is a panic of its types, as they are read: it would end the calls of
+        // all callers of this connection.
+        let first = catch_unwind(AssertUnwindSafe(|| {
+            let mut future = here.run(incoming);
+            match self.is_late {
+                true => (future, Poll::Pending),
+                false => {
+                    let first = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    (future, first)
+                }
+            }
+        }));
+        match first {
+            Ok((_ended, Poll::Ready(answer))) => {
+                drop(place);
+                self.answers.answer(frame.request, answer);
+                Ok(())
+            }
+            Ok((future, Poll::Pending)) => {
+                self.answers.run(frame.request, method.detach, future, place);
+                Ok(())
+            }
+            Err(panic) => {
+                // One whose destructor panics as well is leaked: that is all that is left to do with it.
+                let _leaked = catch_unwind(AssertUnwindSafe(|| drop(panic))).map_err(std::mem::forget);
+                Err(ended_without_answer())
+            }
         }
-        self.answers.run(frame.request, method.detach, future, place);
-        Ok(())
     }
 
     fn call(

@@ -8,39 +8,41 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rpc_core::limits::{ENVELOPE_ROOM, MAX_MESSAGE};
+use rpc_core::error::bounded;
+use rpc_core::limits::ENVELOPE_ROOM;
 use rpc_core::transport::frames::{
-    ByeCode, Fault, Frame, Hello, MAX_FRAME, Next, Of, Parts, next, write_bye, write_go_away, write_hello, write_ping,
-    write_pong,
+    ByeCode, Fault, Frame, Hello, MAX_FRAME, Next, Of, next, write_bye, write_go_away, write_hello, write_ping,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::answers::Answers;
+use super::answers::{Admission, Answers};
+use super::arguments::Arguments;
 use super::calls::Calls;
+use super::place::Place;
 use crate::node::Node;
 
 /// Room for one read, in bytes.
 const READ: usize = 64 << 10;
 
-/// Arguments up to this size are copied out of what was read, in bytes: a call that waits for long would keep all of that alive for them.
-const COPIED: usize = 4 << 10;
+/// The same on a connection on which little is said, of which there may be ten thousand.
+const FEW: usize = 4 << 10;
 
 /// Longest wait for the peer's hello, which it sends without being asked.
 const HELLO: Duration = Duration::from_secs(10);
 
 /// How often the connection is looked over.
-const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(7);
 
-/// So many looks without a sign of life end it. Peers say something every ten seconds at least, and are asked for it after half of them.
-const SILENT_LOOKS: u32 = 4;
+/// So many looks without a sign of life end it, at most 28 s after the last one. The peer is asked for one after the first of them.
+const SILENT_LOOKS: u32 = 3;
 
 /// So many looks at which nothing more had been written, though there was something to write, end it.
 const STUCK_LOOKS: u32 = 3;
 
-/// Answers that wait to be written, in bytes, before nothing further is read: two of the largest messages.
-const MOST_UNWRITTEN: usize = 2 * MAX_MESSAGE;
+/// Buffers that have grown beyond this are not kept.
+const SPARE: usize = 256 << 10;
 
 /// Calls of one batch that are polled where they were read must not take longer than this together, or the rest go to tasks.
 const INLINE: Duration = Duration::from_micros(500);
@@ -48,8 +50,18 @@ const INLINE: Duration = Duration::from_micros(500);
 /// The clock is read once for so many calls.
 const CLOCK_EVERY: u32 = 8;
 
-/// Longest time for the last words of a connection.
+/// Longest time in which a peer that was told that this end leaves may still say something: it answers the ping that comes with it, and
+/// says nothing further from then on.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// What is in that ping.
+const PARTING_TOKEN: [u8; 8] = *b"go away?";
+
+/// Longest time for the last words of a connection, and for the peer to read them.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Most bytes thrown away meanwhile: closing with bytes unread would reset the connection, and our last word with it.
+const FAREWELL_BYTES: usize = 8 << 20;
 
 /// Why a connection ends.
 enum End {
@@ -68,7 +80,11 @@ pub(super) struct Session<IO> {
     node: Node,
     io: IO,
     inbox: BytesMut,
-    parts: Parts,
+    /// How much is read at once.
+    room: usize,
+    /// Frames that were read whole, and are still to be taken in.
+    frames: Bytes,
+    arguments: Arguments,
     max_frame: usize,
     answers: Arc<Answers>,
     batch: Vec<u8>,
@@ -78,18 +94,26 @@ pub(super) struct Session<IO> {
     has_written: bool,
     silent_looks: u32,
     stuck_looks: u32,
-    has_said_goodbye: bool,
+    parting: Option<Parting>,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
+/// The peer was told that this end leaves.
+struct Parting {
+    has_heard: bool,
+    until: Pin<Box<Sleep>>,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
     /// A connection of which `rest` has been read already.
     pub(super) fn new(node: Node, io: IO, rest: &Bytes) -> Self {
-        let parts = Parts::new(node.max_message() + ENVELOPE_ROOM, node.here().settings.max_in_flight);
+        let most_open = node.here().settings.max_in_flight;
         Self {
+            arguments: Arguments::new(node.clone(), node.max_message() + ENVELOPE_ROOM, most_open),
             node,
             io,
             inbox: BytesMut::from(&rest[..]),
-            parts,
+            room: FEW,
+            frames: Bytes::new(),
             max_frame: MAX_FRAME,
             answers: Arc::default(),
             batch: Vec::new(),
@@ -99,7 +123,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             has_written: false,
             silent_looks: 0,
             stuck_looks: 0,
-            has_said_goodbye: false,
+            parting: None,
         }
     }
 
@@ -128,7 +152,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         write_bye(self.answers.lock().outbox.frames(), code, why);
         let last = async {
             poll_fn(|cx| self.poll_write(cx)).await?;
-            self.io.shutdown().await
+            self.io.shutdown().await?;
+            let mut left = FAREWELL_BYTES;
+            while left > 0 {
+                self.inbox.clear();
+                match self.io.read_buf(&mut self.inbox).await? {
+                    0 => break,
+                    read => left = left.saturating_sub(read),
+                }
+            }
+            io::Result::Ok(())
         };
         let _best_effort = timeout(FAREWELL, last).await;
     }
@@ -146,7 +179,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     return Err(End::Fault(Fault::Unexpected { kind: frame.kind(), why: "a hello comes first" }));
                 }
                 Next::Short { .. } => {
-                    if self.io.read_buf(&mut self.inbox).await.map_err(gone)? == 0 {
+                    let read = poll_fn(|cx| {
+                        if self.node.is_leaving() || self.io.should_leave() {
+                            return Poll::Ready(None);
+                        }
+                        self.inbox.reserve(FEW);
+                        pin!(self.io.read_buf(&mut self.inbox)).poll(cx).map(Some)
+                    });
+                    let Some(read) = read.await else { return Err(End::Left) };
+                    if read.map_err(gone)? == 0 {
                         return Err(End::Gone("it was closed before a hello".to_owned()));
                     }
                     continue;
@@ -167,7 +208,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             };
             self.max_frame = agreed.max_frame;
             let _greeting = self.inbox.split_to(consumed);
-            write_hello(self.answers.lock().outbox.frames(), &ours);
+            {
+                let mut state = self.answers.lock();
+                state.max_reply = agreed.max_message;
+                write_hello(state.outbox.frames(), &ours);
+            }
             return poll_fn(|cx| self.poll_write(cx)).await.map_err(gone);
         }
     }
@@ -189,7 +234,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    /// Writes and reads; ready with nothing when something was read.
+    /// Writes and reads; ready with nothing when there is something to take in.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
         // Listening before looking: an answer that comes in between is heard of.
         self.answers.driver.register(cx.waker());
@@ -199,15 +244,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Poll::Ready(Err(error)) => return Poll::Ready(Some(End::Gone(error.to_string()))),
             Poll::Pending => false,
         };
-        if self.has_said_goodbye && is_written && self.answers.lock().running() == 0 && self.parts.held() == 0 {
+        let (is_full, running) = {
+            let state = self.answers.lock();
+            (state.is_full(), state.running())
+        };
+        let is_quiet = is_written && running == 0 && self.arguments.is_empty() && self.frames.is_empty();
+        if is_quiet && self.parting.as_mut().is_some_and(|parting| parting.is_over(cx)) {
             return Poll::Ready(Some(End::Left));
         }
-        if is_written || self.answers.lock().outbox.waiting() < MOST_UNWRITTEN {
-            self.inbox.reserve(READ);
+        if !is_full && !self.frames.is_empty() {
+            return Poll::Ready(None);
+        }
+        if is_quiet {
+            self.io.rests();
+        }
+        if !is_full {
+            self.inbox.reserve(self.room);
             match pin!(self.io.read_buf(&mut self.inbox)).poll(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Some(End::Gone("the peer has closed it".to_owned()))),
-                Poll::Ready(Ok(_)) => {
+                Poll::Ready(Ok(read)) => {
                     self.has_read = true;
+                    self.room = if read >= self.room { READ } else { self.room };
                     return Poll::Ready(None);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Some(End::Gone(error.to_string()))),
@@ -229,7 +286,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             if self.at >= self.batch.len() {
                 self.batch.clear();
                 self.at = 0;
-                if self.batch.capacity() > MOST_UNWRITTEN {
+                if self.batch.capacity() > SPARE {
                     self.batch = Vec::new();
                 }
                 let mut state = self.answers.lock();
@@ -251,12 +308,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    /// Tells the peer, once, that this node leaves.
+    /// Tells the peer, once, that this node leaves, or has to make room. A ping goes with it: what the peer has said before it knew comes before
+    /// the answer to that.
     fn part_from_peer(&mut self) {
-        if !self.has_said_goodbye && self.node.is_leaving() {
-            self.has_said_goodbye = true;
-            write_go_away(self.answers.lock().outbox.frames(), "the node is shutting down");
+        if self.parting.is_some() {
+            return;
         }
+        let why = match () {
+            () if self.node.is_leaving() => "the node is shutting down",
+            () if self.io.should_leave() => "nothing was asked for long, and others wait for a connection",
+            () => return,
+        };
+        self.parting = Some(Parting { has_heard: false, until: Box::pin(sleep(PARTING)) });
+        let mut state = self.answers.lock();
+        write_go_away(state.outbox.frames(), why);
+        write_ping(state.outbox.frames(), PARTING_TOKEN);
     }
 
     /// Ends a connection whose peer is gone without a word, or takes nothing.
@@ -271,54 +337,91 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.stuck_looks >= STUCK_LOOKS {
             return Some(End::Silent("nothing was read for too long"));
         }
-        if self.silent_looks == SILENT_LOOKS / 2 {
+        if self.silent_looks == 1 {
+            self.save_memory();
             write_ping(self.answers.lock().outbox.frames(), [0; 8]);
             self.answers.driver.wake();
         }
         None
     }
 
-    /// Takes in all frames that were read whole; gives why the peer hangs up, if it says so.
+    /// Gives back what a busier time has left behind.
+    fn save_memory(&mut self) {
+        self.room = FEW;
+        if self.inbox.is_empty() {
+            self.inbox = BytesMut::new();
+        }
+        if self.batch.is_empty() {
+            self.batch = Vec::new();
+        }
+        self.answers.lock().outbox.shrink();
+    }
+
+    /// Takes in the frames that were read whole, up to the first call for whose answer there is no room; gives why the peer hangs up, if it
+    /// says so.
     fn take_in(&mut self) -> Result<Option<String>, Fault> {
-        let mut whole = 0;
-        while let Next::Whole { consumed, .. } = next(self.inbox.get(whole..).unwrap_or_default(), self.max_frame)? {
-            whole += consumed;
+        if self.frames.is_empty() {
+            let mut whole = 0;
+            while let Next::Whole { consumed, .. } = next(self.inbox.get(whole..).unwrap_or_default(), self.max_frame)? {
+                whole += consumed;
+            }
+            if whole == 0 {
+                return Ok(None);
+            }
+            self.frames = self.inbox.split_to(whole).freeze();
         }
-        if whole == 0 {
-            return Ok(None);
-        }
-        let frames = self.inbox.split_to(whole).freeze();
+        let frames = std::mem::take(&mut self.frames);
         let (node, answers) = (self.node.clone(), self.answers.clone());
         let mut calls = Calls { node: &node, answers: &answers, at: Instant::now(), is_late: false };
-        let (mut rest, mut begun): (&[u8], u32) = (&frames, 0);
-        while let Next::Whole { frame, consumed } = next(rest, self.max_frame)? {
-            rest = rest.get(consumed..).unwrap_or_default();
+        let (mut at, mut begun): (usize, u32) = (0, 0);
+        while let Next::Whole { frame, consumed } = next(frames.get(at..).unwrap_or_default(), self.max_frame)? {
             match frame {
                 Frame::Call(call) => {
-                    if call.compact || answers.is_running(call.request) {
-                        let why = if call.compact { "no compact payloads were agreed" } else { "its number is in use" };
-                        return Err(Fault::Unexpected { kind: frame.kind(), why });
+                    match answers.admit(call.request) {
+                        Admission::Free if !call.compact => {}
+                        Admission::Full => {
+                            self.frames = frames.slice(at..);
+                            return Ok(None);
+                        }
+                        Admission::InUse => return Err(out_of_place(&frame, "its number is in use")),
+                        Admission::Free => return Err(out_of_place(&frame, "no compact payloads were agreed")),
                     }
-                    let whole = self.parts.finish(Of::Call, call.request, call.payload)?;
-                    let params = whole.map_or_else(|| slice(&frames, call.payload), Bytes::from);
+                    self.io.works();
+                    let params = self.arguments.whole(&frames, call.request, call.payload)?;
                     calls.begin(&call, params);
                     begun += 1;
                     if begun.is_multiple_of(CLOCK_EVERY) {
                         calls.is_late = calls.at.elapsed() > INLINE;
                     }
                 }
-                Frame::Part { request, of: Of::Call, bytes } => self.parts.add(Of::Call, request, bytes)?,
+                Frame::Part { request, of: Of::Call, bytes } => {
+                    self.io.works();
+                    self.arguments.add(request, bytes)?;
+                }
                 Frame::Cancel { request } => {
-                    self.parts.discard(Of::Call, request);
+                    self.arguments.discard(request);
                     answers.cancel(request);
                 }
-                Frame::Ping(token) => write_pong(answers.lock().outbox.frames(), token),
+                Frame::Ping(token) => answers.lock().outbox.push_pong(token)?,
+                Frame::Pong(PARTING_TOKEN) => {
+                    if let Some(parting) = &mut self.parting {
+                        parting.has_heard = true;
+                    }
+                }
                 Frame::Pong(_) | Frame::GoAway(_) => {}
-                Frame::Bye { reason, .. } => return Ok(Some(format!("the peer hangs up: {reason}"))),
-                _ => return Err(Fault::Unexpected { kind: frame.kind(), why: "only calls are expected here" }),
+                Frame::Bye { reason, .. } => return Ok(Some(bounded(format!("the peer hangs up: {reason}")))),
+                _ => return Err(out_of_place(&frame, "only calls are expected here")),
             }
+            at += consumed;
         }
         Ok(None)
+    }
+}
+
+impl Parting {
+    /// Whether nothing further can come that the peer said without knowing.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.has_heard || self.until.as_mut().poll(cx).is_ready()
     }
 }
 
@@ -328,7 +431,7 @@ impl<IO> Drop for Session<IO> {
     }
 }
 
-/// The arguments of a call, out of what was read.
-fn slice(frames: &Bytes, payload: &[u8]) -> Bytes {
-    if payload.len() <= COPIED { Bytes::copy_from_slice(payload) } else { frames.slice_ref(payload) }
+#[cold]
+fn out_of_place(frame: &Frame<'_>, why: &'static str) -> Fault {
+    Fault::Unexpected { kind: frame.kind(), why }
 }
