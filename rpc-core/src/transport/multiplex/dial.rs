@@ -16,9 +16,7 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use crate::error::{Executed, Kind, RpcError};
-use crate::transport::frames::{
-    ByeCode, Frame, Hello, MAX_FRAME, Next, Refusal, UPGRADE as FRAMES, next, write_hello,
-};
+use crate::transport::frames::{ByeCode, Frame, Hello, MAX_FRAME, Next, Refusal, UPGRADE as FRAMES, next, write_hello};
 use crate::transport::multiplex::PATH;
 
 /// What a caller is told to wait for a node that takes no connections of frames for the moment.

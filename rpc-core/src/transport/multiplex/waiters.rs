@@ -216,7 +216,8 @@ mod tests {
         assert!(waiters.answer(b, "b").is_ok());
         assert!(waiters.grow_old(a).is_none() && waiters.grow_old(b).is_none());
         assert_eq!(answered(&mut waiters, a), Some(Look::Waiting { is_old: true }));
-        let woken = waiters.answer_all(|request, reaches| if (request, reaches) == (c, 9) { "lost c" } else { "lost a" });
+        let woken =
+            waiters.answer_all(|request, reaches| if (request, reaches) == (c, 9) { "lost c" } else { "lost a" });
         assert_eq!(woken.len(), 1, "only one has looked");
         assert_eq!(answered(&mut waiters, a), Some(Look::Answered("lost a")));
         assert_eq!(answered(&mut waiters, b), Some(Look::Answered("b")));

@@ -98,6 +98,9 @@ fn slice(frames: &Bytes, payload: &[u8]) -> Bytes {
 }
 
 fn no_memory() -> RpcError {
-    RpcError::new(Kind::Overloaded, "the bodies that this node is reading or working on hold as much memory as they may")
-        .with_retry_after(RETRY_AFTER)
+    RpcError::new(
+        Kind::Overloaded,
+        "the bodies that this node is reading or working on hold as much memory as they may",
+    )
+    .with_retry_after(RETRY_AFTER)
 }

@@ -88,7 +88,8 @@ impl Calls<'_> {
                 format!("the call was passed on {} times, more than {MAX_HOPS}: it goes in a circle", frame.hops);
             return Err(RpcError::new(Kind::InvalidRequest, message));
         }
-        if !depth_within(&params, MAX_DEPTH) {
+        // One more for the list or object of the arguments themselves.
+        if !depth_within(&params, MAX_DEPTH + 1) {
             let message = format!("the arguments nest deeper than {MAX_DEPTH} levels");
             return Err(RpcError::new(Kind::Parse, message));
         }

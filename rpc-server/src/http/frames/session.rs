@@ -362,7 +362,8 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
     fn take_in(&mut self) -> Result<Option<String>, Fault> {
         if self.frames.is_empty() {
             let mut whole = 0;
-            while let Next::Whole { consumed, .. } = next(self.inbox.get(whole..).unwrap_or_default(), self.max_frame)? {
+            while let Next::Whole { consumed, .. } = next(self.inbox.get(whole..).unwrap_or_default(), self.max_frame)?
+            {
                 whole += consumed;
             }
             if whole == 0 {

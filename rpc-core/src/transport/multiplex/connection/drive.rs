@@ -15,9 +15,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use super::shared::{Shared, State};
 use crate::call::{Outcome, Reply};
 use crate::error::{ErrorRecord, Executed, Kind, RpcError};
-use crate::transport::frames::{
-    ByeCode, Fault, Frame, GoAway, Next, Of, next, read_failure, write_bye, write_ping,
-};
+use crate::transport::frames::{ByeCode, Fault, Frame, GoAway, Next, Of, next, read_failure, write_bye, write_ping};
 use crate::transport::multiplex::waiters::NeverSent;
 
 /// Room for one read, in bytes.
