@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use rpc_core::call::{Call, Caller, Outcome, Reply};
 use rpc_core::limits::MAX_MESSAGE;
 use rpc_core::node::{NodeId, NodeInfo};
@@ -195,7 +196,7 @@ async fn a_lost_connection_says_whether_a_call_can_have_been_read() {
 async fn answers_that_nobody_asked_for_end_the_connection_with_the_reason() {
     let reply = |request| written(|out| write_reply(out, request, false, &[], b"1"));
     let never = 1 << 40;
-    for (what, bytes, code) in [
+    let cases = [
         ("a reply to nothing", reply(never), ByeCode::Unexpected),
         ("a part of a reply to nothing", written(|out| write_part(out, never, Of::Answer, b"1")), ByeCode::Unexpected),
         ("a cancellation", vec![2, 0, 0, 0, 6, 1], ByeCode::Unexpected),
@@ -208,7 +209,9 @@ async fn answers_that_nobody_asked_for_end_the_connection_with_the_reason() {
             }),
             ByeCode::TooLarge,
         ),
-    ] {
+    ];
+    // At once, as each of them leaves the peer a second to read why.
+    join_all(cases.map(async |(what, bytes, code)| {
         let (listener, address) = port().await;
         let answer = begin(&caller(address), echo(LONG));
         let mut framed = Framed::accept_and_greet(&listener).await;
@@ -219,7 +222,8 @@ async fn answers_that_nobody_asked_for_end_the_connection_with_the_reason() {
         let (kind, executed, message) = failed(answer.await);
         assert_eq!((kind, executed), (Kind::ConnectionLost, Executed::Maybe), "{what}: {message}");
         assert!(message.contains(&reason), "{message}");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]

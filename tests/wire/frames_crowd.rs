@@ -62,7 +62,7 @@ async fn ten_thousand_callers_share_a_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancellations_that_race_replies_leave_nothing_behind_and_cross_nothing() {
     const CALLERS: usize = 100;
-    const CALLS: usize = 300;
+    const CALLS: usize = 200;
     let world = World::start(1).await;
     let connection = connect(&world).await;
     let mut callers = Vec::new();

@@ -23,10 +23,12 @@ async fn verdicts(frames: bool) -> Vec<(&'static str, String)> {
     let mut verdicts = Vec::new();
     let mut add = |case, verdict: String| {
         let anonymous = names.iter().fold(verdict, |verdict, name| verdict.replace(name, "NODE"));
+        let anonymous = anonymous.replace(key, "KEY");
         verdicts.push((case, anonymous));
     };
     add("a value", verdict(client.echo(key).await));
-    add("text", verdict(client.echo(&key_with(&world, " \u{1f980}\0\u{202e}")).await));
+    let text = key_with(&world, " \u{1f980}\0\u{202e}");
+    add("text", verdict(client.echo(&text).await.map(|answer| answer == text)));
     add("a recorded call", verdict(client.add(key, i64::MIN, -1).await));
     add("the widest integer", verdict(client.widest(key, u128::MAX).await));
     add("a float", verdict(client.float(key, -0.0).await));
@@ -68,7 +70,7 @@ fn key_with(world: &World, end: &str) -> String {
     let is_its = |key: &String| {
         group.owner(Slot::of_text(key.as_bytes())).is_some_and(|owner| owner.node.id == *world.cluster.node(1).id())
     };
-    (0..).map(|n| format!("{n}{end}")).find(is_its).unwrap()
+    (0..).map(|n| format!("{n:03}{end}")).find(is_its).unwrap()
 }
 
 fn nested(depth: usize) -> Nested {

@@ -33,6 +33,16 @@ pub(crate) enum Color {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Nested(pub(crate) Vec<Nested>);
 
+/// A type that cannot be read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Trap;
+
+impl<'de> Deserialize<'de> for Trap {
+    fn deserialize<D: serde::Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
+        panic!("secret: while arguments are read")
+    }
+}
+
 #[rpc_service]
 pub(crate) trait Probe {
     /// Answers its key, and is the canary.
@@ -50,6 +60,7 @@ pub(crate) trait Probe {
     async fn nested(&self, key: &str, value: Nested) -> Result<(), ProbeError>;
     async fn value(&self, key: &str, value: serde_json::Value) -> Result<(), ProbeError>;
     async fn size(&self, key: &str, map: HashMap<String, u32>) -> Result<usize, ProbeError>;
+    async fn trap(&self, key: &str, trap: Trap) -> Result<(), ProbeError>;
     async fn text(&self, key: &str, bytes: u64) -> Result<String, ProbeError>;
     async fn not_finite(&self, key: &str) -> Result<f64, ProbeError>;
     async fn odd_keys(&self, key: &str) -> Result<HashMap<Vec<u8>, u8>, ProbeError>;
@@ -162,6 +173,10 @@ impl Probe for Provider {
     async fn size(&self, _key: &str, map: HashMap<String, u32>) -> Result<usize, ProbeError> {
         self.ran();
         Ok(map.len())
+    }
+    async fn trap(&self, _key: &str, _trap: Trap) -> Result<(), ProbeError> {
+        self.ran();
+        Ok(())
     }
     async fn text(&self, _key: &str, bytes: u64) -> Result<String, ProbeError> {
         self.ran();

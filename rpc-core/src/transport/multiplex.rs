@@ -5,6 +5,8 @@
 
 pub mod connection;
 pub mod dial;
+#[cfg(test)]
+mod fixtures;
 pub mod outbox;
 mod peer;
 pub mod waiters;

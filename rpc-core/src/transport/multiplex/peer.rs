@@ -190,3 +190,81 @@ impl FramesPeer {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::transport::multiplex::fixtures::{NOTHING, call};
+
+    struct NoPlain;
+
+    impl Caller for NoPlain {
+        fn call(&self, _call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+            Box::pin(async { Err(RpcError::new(Kind::Internal, "nobody speaks HTTP here")) })
+        }
+    }
+
+    fn peer(address: &str, jitter: fn() -> u64) -> FramesPeer {
+        let settings = Settings { connect_timeout: Duration::from_secs(2), max_message: 1 << 20 };
+        FramesPeer::new(address, Arc::default(), settings, Arc::new(NoPlain), jitter)
+    }
+
+    #[test]
+    fn the_pause_doubles_up_to_a_bound_and_the_noise_takes_off_up_to_half() {
+        let pauses =
+            |jitter| [0, 1, 4, 5, 40, u32::MAX].map(|failures| peer("nowhere", jitter).pause(failures).as_millis());
+        assert_eq!(pauses(|| 0), [10, 20, 160, 250, 250, 250]);
+        assert_eq!(pauses(|| 511), [5, 10, 80, 125, 125, 125]);
+    }
+
+    /// How often a node that does this with each connection is dialed in a second of calls every five milliseconds.
+    async fn dials(of: impl AsyncFn(tokio::net::TcpStream)) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let peer = peer(&listener.local_addr().expect("bound").to_string(), || 0);
+        let dials = AtomicUsize::new(0);
+        let serving = async {
+            while let Ok((stream, _)) = listener.accept().await {
+                dials.fetch_add(1, Ordering::Relaxed);
+                of(stream).await;
+            }
+        };
+        let calling = async {
+            for _ in 0..200 {
+                let error = peer.call(call(&NOTHING, 0)).await.expect_err("nobody answers");
+                assert!(matches!(error.kind(), Kind::Unavailable | Kind::ConnectionLost), "{error}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = serving => {}
+            () = calling => {}
+        }
+        dials.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_closes_each_connection_is_dialed_ever_less_often() {
+        let dials = dials(async |stream| drop(stream)).await;
+        // After 0, 10, 30, 70, 150, 310 ms, and then each quarter of a second.
+        assert!((6..=10).contains(&dials), "{dials} dials");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_greets_and_then_closes_is_dialed_ever_less_often_too() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let dials = dials(async |mut stream| {
+            let mut hello = Vec::from("HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: wherever-frames\r\n\r\n");
+            crate::transport::frames::write_hello(&mut hello, &Hello::new(1 << 20, 10));
+            let mut request = [0; 4096];
+            let _read = stream.read(&mut request).await;
+            let _written = stream.write_all(&hello).await;
+            let _read = stream.read(&mut request).await;
+        })
+        .await;
+        assert!((5..=12).contains(&dials), "{dials} dials");
+    }
+}
