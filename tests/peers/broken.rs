@@ -104,9 +104,10 @@ async fn a_connection_closed_unread_is_never_more_than_a_maybe() {
     fakes[0].slams();
     let before = fakes[0].seen().connections.load(Ordering::SeqCst);
     let error = timed(WAIT, client.write("k")).await;
-    assert_eq!(error.kind(), Kind::ConnectionLost, "{error}");
+    assert!(matches!(error.kind(), Kind::ConnectionLost | Kind::Unavailable), "{error}");
     assert_ne!(error.executed(), Executed::Yes);
-    assert!(fakes[0].seen().connections.load(Ordering::SeqCst) - before <= 3);
+    // Three tries, and a look at the map after each.
+    assert!(fakes[0].seen().connections.load(Ordering::SeqCst) - before <= 6);
     assert_eq!(fakes[0].calls(), 0);
 }
 

@@ -64,6 +64,6 @@ async fn a_flood_opens_no_more_connections_than_may_be() {
     let answers = join_all((0..200).map(|_| client.write("k"))).await;
     assert!(answers.into_iter().all(|answer| answer == Ok(1)));
     let connections = fakes[0].seen().connections.load(std::sync::atomic::Ordering::SeqCst);
-    // One more for the map.
-    assert!(connections <= 4, "{connections}");
+    // One more for the map, and one for frames, which the peer refuses.
+    assert!(connections <= 5, "{connections}");
 }

@@ -63,6 +63,11 @@ impl Connection {
         state.ended.is_none() && state.leaving.is_none()
     }
 
+    /// Whether any call was answered on it.
+    pub fn has_answered(&self) -> bool {
+        self.shared.lock().has_answered
+    }
+
     /// How many calls have no answer yet.
     pub fn in_flight(&self) -> usize {
         self.shared.lock().waiters.count()

@@ -20,7 +20,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest such pause: what a node that has come back waits at most for its callers.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// A connection that broke sooner than this counts as a failed attempt: else a node that takes each and drops it would be dialed without end.
+/// A connection that broke sooner than this, and answered nothing, counts as a failed attempt: else a node that takes each and drops it would be dialed without end.
 const STEADY: Duration = Duration::from_secs(1);
 
 /// So many connections a call may find closed before any of it was written. One is what a node that has just left leaves behind.
@@ -99,8 +99,9 @@ impl FramesPeer {
                 Link::Plain(until) if *until > Instant::now() => return Ok(Way::Plain),
                 Link::Down { last: Some((until, error)), .. } if *until > Instant::now() => return Err(error.clone()),
                 Link::Dialing(dialing, failures) => (dialing.clone(), *failures),
-                Link::Up(_, since, failures) => {
-                    let failures = if since.elapsed() < STEADY { failures + 1 } else { 0 };
+                Link::Up(connection, since, failures) => {
+                    let was_of_use = connection.has_answered() || since.elapsed() >= STEADY;
+                    let failures = if was_of_use { 0 } else { failures.saturating_add(1) };
                     // Once may happen: a node has restarted, or left.
                     if failures > 1 {
                         let error = self.unsteady(failures);

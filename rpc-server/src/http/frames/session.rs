@@ -84,6 +84,8 @@ pub(super) struct Session<IO> {
     room: usize,
     /// Frames that were read whole, and are still to be taken in.
     frames: Bytes,
+    /// When they were read: the time of their calls counts from then.
+    read_at: Instant,
     arguments: Arguments,
     max_frame: usize,
     answers: Arc<Answers>,
@@ -114,6 +116,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
             inbox: BytesMut::from(&rest[..]),
             room: FEW,
             frames: Bytes::new(),
+            read_at: Instant::now(),
             max_frame: MAX_FRAME,
             answers: Arc::default(),
             batch: Vec::new(),
@@ -180,11 +183,9 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                 }
                 Next::Short { .. } => {
                     let read = poll_fn(|cx| {
-                        if self.node.is_leaving() || self.io.should_leave() {
-                            return Poll::Ready(None);
-                        }
                         self.inbox.reserve(FEW);
-                        pin!(self.io.read_buf(&mut self.inbox)).poll(cx).map(Some)
+                        let read = pin!(self.io.read_buf(&mut self.inbox)).poll(cx);
+                        if read.is_pending() && self.is_to_leave() { Poll::Ready(None) } else { read.map(Some) }
                     });
                     let Some(read) = read.await else { return Err(End::Left) };
                     if read.map_err(gone)? == 0 {
@@ -277,7 +278,12 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
             }
             self.look.as_mut().reset(Instant::now() + LOOK);
         }
-        Poll::Pending
+        // An order that came between the first look and the read woke nobody.
+        if self.parting.is_none() && self.is_to_leave() { Poll::Ready(None) } else { Poll::Pending }
+    }
+
+    fn is_to_leave(&self) -> bool {
+        self.node.is_leaving() || self.io.should_leave()
     }
 
     /// Writes what there is; ready when nothing is left.
@@ -360,7 +366,8 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
     /// Takes in the frames that were read whole, up to the first call for whose answer there is no room; gives why the peer hangs up, if it
     /// says so.
     fn take_in(&mut self) -> Result<Option<String>, Fault> {
-        if self.frames.is_empty() {
+        let is_fresh = self.frames.is_empty();
+        if is_fresh {
             let mut whole = 0;
             while let Next::Whole { consumed, .. } = next(self.inbox.get(whole..).unwrap_or_default(), self.max_frame)?
             {
@@ -370,11 +377,14 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                 return Ok(None);
             }
             self.frames = self.inbox.split_to(whole).freeze();
+            self.read_at = Instant::now();
         }
         let frames = std::mem::take(&mut self.frames);
         let (node, answers) = (self.node.clone(), self.answers.clone());
-        let mut calls = Calls { node: &node, answers: &answers, at: Instant::now(), is_late: false };
+        let mut calls = Calls { node: &node, answers: &answers, at: self.read_at, is_late: false };
         let (mut at, mut begun): (usize, u32) = (0, 0);
+        // Those that were read earlier have waited for room meanwhile, which is no time of computing.
+        let started = if is_fresh { self.read_at } else { Instant::now() };
         while let Next::Whole { frame, consumed } = next(frames.get(at..).unwrap_or_default(), self.max_frame)? {
             match frame {
                 Frame::Call(call) => {
@@ -392,7 +402,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                     calls.begin(&call, params);
                     begun += 1;
                     if begun.is_multiple_of(CLOCK_EVERY) {
-                        calls.is_late = calls.at.elapsed() > INLINE;
+                        calls.is_late = started.elapsed() > INLINE;
                     }
                 }
                 Frame::Part { request, of: Of::Call, bytes } => {

@@ -226,6 +226,7 @@ impl Driver {
             };
             let waker = state.waiters.answer(request, answer).map_err(|NeverSent| never_asked(&frame))?;
             wakers.extend(waker);
+            state.has_answered = true;
         }
         Ok(None)
     }

@@ -53,6 +53,8 @@ pub(super) struct State {
     written: u64,
     /// Somebody waits for room.
     pub(super) is_crowded: bool,
+    /// Some call was answered.
+    pub(super) has_answered: bool,
     /// Requests without a timer, in order.
     pub(super) young: VecDeque<u64>,
     /// The driver looks for those that wait for long.
@@ -76,6 +78,7 @@ impl Shared {
             is_mute: false,
             written: 0,
             is_crowded: false,
+            has_answered: false,
             young: VecDeque::new(),
             is_ticking: false,
             leaving: None,
