@@ -1,8 +1,8 @@
 //! What the controller does, and what it must not do.
 
 use super::super::records::{
-    BUCKETS, Beat, DRAINS, Failure, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing,
-    WEIGHTS, beat_key, bucket_key, move_key, node_key,
+    BUCKETS, Beat, DRAINS, Failure, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing, WEIGHTS, beat_key,
+    bucket_key, move_key, node_key,
 };
 use super::super::stuck::StuckSlots;
 use super::fixtures::World;

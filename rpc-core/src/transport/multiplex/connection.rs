@@ -166,9 +166,10 @@ impl Connection {
         }
         let is_alone = state.waiters.count() == 1 && !state.is_writing;
         let must_tick = !is_short && !state.is_ticking;
+        let must_wake = (must_tick || !is_alone) && state.must_wake();
         drop(guard);
-        let has_written = is_alone && self.shared.write();
-        if must_tick || !has_written {
+        // What the socket does not take now is the driver's, also if it went to sleep meanwhile.
+        if must_wake | (is_alone && !self.shared.write() && self.shared.lock().must_wake()) {
             self.shared.driver.wake();
         }
         Begun::Sent(Waiting::new(&self.shared, request, call, is_short))

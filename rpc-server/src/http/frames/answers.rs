@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) max_reply: usize,
     /// The calls that were not ready at once.
     running: HashMap<u64, Running>,
+    /// The session was woken, or works: it looks for what there is to write before it sleeps.
+    pub(super) is_awake: bool,
     /// Nobody hears any more.
     is_closed: bool,
 }
@@ -83,8 +85,11 @@ impl Answers {
             return;
         }
         state.put(request, answer);
+        let must_wake = !std::mem::replace(&mut state.is_awake, true);
         drop(state);
-        self.driver.wake();
+        if must_wake {
+            self.driver.wake();
+        }
     }
 
     /// The caller has gone. Each call is answered once all the same: that tells its caller's end that nothing further will come.

@@ -44,10 +44,10 @@ const STUCK_LOOKS: u32 = 3;
 /// Buffers that have grown beyond this are not kept.
 const SPARE: usize = 256 << 10;
 
-/// Calls of one batch that are polled where they were read must not take longer than this together, or the rest go to tasks.
+/// After so long what the calls of a batch have answered is written before the rest of the batch is begun.
 const INLINE: Duration = Duration::from_micros(500);
 
-/// The clock is read once for so many calls.
+/// The clock is read once for so many calls. If they alone have taken [`INLINE`], they compute: the rest of the batch go to tasks.
 const CLOCK_EVERY: u32 = 8;
 
 /// Longest time in which a peer that was told that this end leaves may still say something: it answers the ping that comes with it, and
@@ -220,6 +220,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
 
     async fn serve(&mut self) -> End {
         loop {
+            self.answers.lock().is_awake = true;
             match self.take_in() {
                 Ok(None) => {}
                 Ok(Some(why)) => return End::Gone(why),
@@ -297,6 +298,8 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                 }
                 let mut state = self.answers.lock();
                 if state.outbox.is_empty() {
+                    // Whoever has something to say from here on wakes the session.
+                    state.is_awake = false;
                     return Poll::Ready(Ok(()));
                 }
                 self.batch = state.outbox.take(std::mem::take(&mut self.batch));
@@ -385,6 +388,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
         let (mut at, mut begun): (usize, u32) = (0, 0);
         // Those that were read earlier have waited for room meanwhile, which is no time of computing.
         let started = if is_fresh { self.read_at } else { Instant::now() };
+        let mut looked = started;
         while let Next::Whole { frame, consumed } = next(frames.get(at..).unwrap_or_default(), self.max_frame)? {
             match frame {
                 Frame::Call(call) => {
@@ -402,7 +406,13 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                     calls.begin(&call, params);
                     begun += 1;
                     if begun.is_multiple_of(CLOCK_EVERY) {
-                        calls.is_late = started.elapsed() > INLINE;
+                        let now = Instant::now();
+                        calls.is_late |= now - looked > INLINE;
+                        if !calls.is_late && now - started > INLINE {
+                            self.frames = frames.slice(at + consumed..);
+                            return Ok(None);
+                        }
+                        looked = now;
                     }
                 }
                 Frame::Part { request, of: Of::Call, bytes } => {

@@ -92,6 +92,7 @@ impl Driver {
 
     async fn drive(&mut self) -> End {
         loop {
+            self.shared.lock().wakes();
             match self.take_in() {
                 Ok(None) => {}
                 Ok(Some(why)) => return End::Lost(why),
@@ -285,16 +286,18 @@ async fn wanted(shared: &Shared, is_ticking: bool, is_blocked: bool) {
     poll_fn(|cx| {
         // Listening before looking: what is said in between is heard.
         shared.driver.register(cx.waker());
-        let state = shared.lock();
+        let mut state = shared.lock();
         if state.has_left() || (!is_ticking && !state.young.is_empty()) {
             return Poll::Ready(());
         }
-        if !state.is_waiting_for_writing() {
-            return Poll::Pending;
-        }
-        drop(state);
-        if !is_blocked {
+        let must_write = state.is_waiting_for_writing();
+        if must_write && !is_blocked {
             return Poll::Ready(());
+        }
+        state.sleeps();
+        drop(state);
+        if !must_write {
+            return Poll::Pending;
         }
         shared.writer.as_ref().poll_write_ready(cx).map(|_| ())
     })

@@ -59,6 +59,9 @@ pub(super) struct State {
     pub(super) young: VecDeque<u64>,
     /// The driver looks for those that wait for long.
     pub(super) is_ticking: bool,
+    /// The driver was woken, or works: it looks for what there is to write before it sleeps. To wake it once more would have it write before those
+    /// have spoken whom it has just let speak.
+    is_awake: bool,
     /// Why no call begins any more: the peer leaves, or we do.
     pub(super) leaving: Option<String>,
     /// Why the connection is over.
@@ -81,6 +84,7 @@ impl Shared {
             has_answered: false,
             young: VecDeque::new(),
             is_ticking: false,
+            is_awake: true,
             leaving: None,
             ended: None,
         };
@@ -161,8 +165,11 @@ impl Shared {
         };
         if is_known && state.ended.is_none() {
             write_cancel(state.outbox.frames(), request);
+            let must_wake = state.must_wake();
             drop(state);
-            self.driver.wake();
+            if must_wake {
+                self.driver.wake();
+            }
         } else {
             self.tell_if_last(state);
         }
@@ -214,6 +221,21 @@ impl Shared {
 }
 
 impl State {
+    /// Whether the driver is to be woken, which is then the asker's to do.
+    pub(super) fn must_wake(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_awake, true)
+    }
+
+    /// The driver works.
+    pub(super) fn wakes(&mut self) {
+        self.is_awake = true;
+    }
+
+    /// The driver has found nothing to do.
+    pub(super) fn sleeps(&mut self) {
+        self.is_awake = false;
+    }
+
     /// What is to be written now, which is then the asker's to write; nothing if somebody else writes.
     fn next_batch(&mut self) -> Option<(Vec<u8>, usize)> {
         if self.is_writing || self.is_mute || self.ended.is_some() {
