@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rpc_core::cluster::authority::{Authority, State, Timing};
 use rpc_core::cluster::hand_over::{Ask, FORMAT, Head, Question};
-use rpc_core::cluster::keeper::{Keep, Local, disown, keep, settle};
+use rpc_core::cluster::keeper::{Keep, Local, disown, keep, raise, settle};
 use rpc_core::cluster::moves::{
     Observation, Source, SourceAction, SourceEvent, SourceState, Target, TargetAction, TargetEvent, TargetState,
 };
@@ -349,6 +349,11 @@ impl Node {
                 (self.local, effects.is_loss_declared) = (Local::Open(epoch), lost.is_some());
             }
             Keep::Close | Keep::Forget => self.close(),
+            Keep::Raise(held) => {
+                if let Some(txn) = raise(me, &group, 0, &bucket, &[(slot(), held)]) {
+                    let _outcome = coordinator.transact(&txn);
+                }
+            }
             step @ (Keep::Settle | Keep::Disown) => {
                 let write = if step == Keep::Settle { settle } else { disown };
                 let slots = [(slot(), coordinator.holding().epoch)];

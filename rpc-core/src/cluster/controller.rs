@@ -91,7 +91,7 @@ pub struct Action {
 /// What a transaction is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Slots that nobody has ever had get an owner.
+    /// Slots that have no owner get one.
     Assign {
         /// The group.
         group: String,
@@ -226,7 +226,7 @@ impl Controller {
                 plan.wake(settled_at);
                 continue;
             }
-            assignment::plan(sight, group, &mut plan);
+            assignment::plan(&self.timing, sight, group, &mut plan);
             balance::plan(&self.pace, sight, group, &mut plan);
         }
         self.sorted = Some((before, groups));

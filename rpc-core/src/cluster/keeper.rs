@@ -51,12 +51,16 @@ pub enum Keep {
     Forget,
     /// The map says that this node serves it, and there is nothing here to serve: [`disown`] it, so that the loss is declared.
     Disown,
+    /// This node served it in this epoch, or still does, and the map has it in an older one: what the map knew is lost. [`raise`] it, so
+    /// that the slot goes on above every epoch in which it was served, and the loss is declared. If only the picture is old, that
+    /// changes nothing.
+    Raise(u64),
 }
 
 /// What to do with a slot that stands like `local`, given what the map says. Closing comes before loading: a slot that is open in
 /// another epoch is closed first, and what to do then is asked again.
 ///
-/// `holding` may be older than what this node knows from a transaction of its own; an older epoch is never acted upon.
+/// `holding` may be older than what this node knows from a transaction of its own; by an older epoch nothing is opened or closed.
 pub fn keep(me: Incarnation, local: &Local, holding: Option<&Holding>) -> Keep {
     match holding {
         Some(holding) if holding.incarnation == me => keep_own(local, holding),
@@ -73,20 +77,20 @@ fn keep_own(local: &Local, holding: &Holding) -> Keep {
         Standing::Stable | Standing::Moving { .. } => None,
     };
     match (local, recovering) {
-        (Local::Loading(known) | Local::Open(known), _) if epoch < *known => Keep::AsIs,
+        (Local::Loading(known) | Local::Open(known), _) if epoch < *known => Keep::Raise(*known),
         (Local::Loading(known) | Local::Open(known), _) if epoch > *known => Keep::Close,
         (Local::Loading(_), _) => Keep::AsIs,
         (Local::Open(_), Some(_)) => Keep::Settle,
         (Local::Open(_), None) => Keep::AsIs,
         // The machine of the move decides, and has nothing to decide only once it is over.
         (Local::Staged | Local::Sealed(_), _) => Keep::AsIs,
+        // Not even in the epoch in which it was served: others may have served it since, in a map that is gone.
+        (Local::Kept(held), _) if epoch <= *held => Keep::Raise(*held),
         (Local::Kept(held), Some((_, Some(kept)))) if kept == *held => {
             Keep::Load { epoch, content: Content::Kept, lost: None }
         }
         // What is kept is older than what was lost, so that it would bring back what others have changed since.
-        (Local::Kept(held), Some(_)) if epoch > *held => Keep::Forget,
-        (Local::Kept(held), None) if epoch > *held => Keep::Forget,
-        (Local::Kept(_), _) => Keep::AsIs,
+        (Local::Kept(_), _) => Keep::Forget,
         (Local::Closed, Some((lost, _))) => Keep::Load { epoch, content: Content::Empty, lost },
         (Local::Closed, None) => Keep::Disown,
     }
@@ -96,6 +100,7 @@ fn keep_others(local: &Local, epoch: u64) -> Keep {
     match local {
         // The same epoch with another owner contradicts itself: whoever is right, this node must not serve.
         Local::Open(known) | Local::Loading(known) if epoch >= *known => Keep::Close,
+        Local::Open(known) | Local::Loading(known) | Local::Kept(known) if epoch < *known => Keep::Raise(*known),
         // One epoch later is the move's own target; from the second on the slot has a history that is not in this copy.
         Local::Kept(known) if epoch >= known.saturating_add(2) => Keep::Forget,
         _ => Keep::AsIs,
@@ -105,8 +110,8 @@ fn keep_others(local: &Local, epoch: u64) -> Keep {
 /// Says that these slots, loaded and open in the epochs given, are served: the map has them Stable. `None` if the bucket says
 /// otherwise of all of them.
 pub fn settle(me: Incarnation, group: &str, number: u16, bucket: &Seen<Bucket>, slots: &[(Slot, u64)]) -> Option<Txn> {
-    change(me, group, number, bucket, slots, |holding| {
-        let is_new = matches!(holding.state, Standing::Recovering { .. });
+    change(me, group, number, bucket, slots, |holding, epoch| {
+        let is_new = is_own(me, holding, epoch) && matches!(holding.state, Standing::Recovering { .. });
         is_new.then(|| Holding { state: Standing::Stable, ..holding.clone() })
     })
 }
@@ -114,12 +119,30 @@ pub fn settle(me: Incarnation, group: &str, number: u16, bucket: &Seen<Bucket>, 
 /// Says that what these slots held in the epochs given is lost, though the map says that this node serves them: they are Recovering
 /// one epoch later, at this node. `None` if the bucket says otherwise of all of them.
 pub fn disown(me: Incarnation, group: &str, number: u16, bucket: &Seen<Bucket>, slots: &[(Slot, u64)]) -> Option<Txn> {
-    change(me, group, number, bucket, slots, |holding| {
-        let is_served = holding.state == Standing::Stable && holding.epoch + 1 < EPOCHS;
+    change(me, group, number, bucket, slots, |holding, epoch| {
+        let is_served = is_own(me, holding, epoch) && holding.state == Standing::Stable && epoch + 1 < EPOCHS;
         let lost = Some(holding.node.clone());
         let state = Standing::Recovering { lost, kept: None };
         is_served.then(|| Holding { epoch: holding.epoch + 1, state, ..holding.clone() })
     })
+}
+
+/// Lifts these slots, whoever owns them, above the epochs given, in which this node has served them: they are Recovering there, and what
+/// they held is lost. `None` if the bucket has all of them in later epochs.
+pub fn raise(me: Incarnation, group: &str, number: u16, bucket: &Seen<Bucket>, slots: &[(Slot, u64)]) -> Option<Txn> {
+    change(me, group, number, bucket, slots, |holding, held| {
+        let lost = match &holding.state {
+            Standing::Recovering { lost: Some(lost), .. } => lost.clone(),
+            _ => holding.node.clone(),
+        };
+        let state = Standing::Recovering { lost: Some(lost), kept: None };
+        let is_older = holding.epoch <= held && held + 2 < EPOCHS;
+        is_older.then(|| Holding { epoch: held + 1, state, ..holding.clone() })
+    })
+}
+
+fn is_own(me: Incarnation, holding: &Holding, epoch: u64) -> bool {
+    holding.incarnation == me && holding.epoch == epoch
 }
 
 fn change(
@@ -128,15 +151,13 @@ fn change(
     number: u16,
     bucket: &Seen<Bucket>,
     slots: &[(Slot, u64)],
-    next: impl Fn(&Holding) -> Option<Holding>,
+    next: impl Fn(&Holding, u64) -> Option<Holding>,
 ) -> Option<Txn> {
-    let is_mine = |holding: &Holding, epoch: u64| holding.incarnation == me && holding.epoch == epoch;
     let names: Vec<Slot> = slots.iter().map(|(slot, _)| *slot).collect();
     let changed = bucket.record.with(&names, |slot, holding| {
         let holding = holding?;
         let epoch = slots.iter().find(|(other, _)| *other == slot).map_or(0, |(_, epoch)| *epoch);
-        let next = if is_mine(holding, epoch) { next(holding) } else { None };
-        Some(next.unwrap_or_else(|| holding.clone()))
+        Some(next(holding, epoch).unwrap_or_else(|| holding.clone()))
     });
     let key = bucket_key(group, number);
     (changed != bucket.record).then(|| Txn {
@@ -189,8 +210,45 @@ mod tests {
         assert_eq!(keep(A, &Local::Open(3), Some(&stable(B, 4))), Keep::Close);
         assert_eq!(keep(A, &Local::Loading(3), Some(&stable(B, 4))), Keep::Close);
         assert_eq!(keep(A, &Local::Open(3), Some(&recovering(A, 4, None))), Keep::Close);
-        assert_eq!(keep(A, &Local::Open(4), Some(&stable(B, 3))), Keep::AsIs, "news of before its move");
-        assert_eq!(keep(A, &Local::Open(4), Some(&stable(A, 3))), Keep::AsIs);
+    }
+
+    #[test]
+    fn an_older_map_is_raised_and_nothing_is_served_by_it() {
+        for local in [Local::Open(4), Local::Loading(4), Local::Kept(4)] {
+            for older in [stable(B, 3), stable(A, 3), recovering(A, 1, None), recovering(A, 3, Some(4))] {
+                assert_eq!(keep(A, &local, Some(&older)), Keep::Raise(4), "{local:?} {older:?}");
+            }
+        }
+        for same in [stable(A, 4), recovering(A, 4, None), recovering(A, 4, Some(4))] {
+            assert_eq!(keep(A, &Local::Kept(4), Some(&same)), Keep::Raise(4), "{same:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_raised_goes_on_above_what_was_served_as_lost() {
+        let bucket = Bucket::of([
+            (slot(1), stable(B, 1)),
+            (slot(2), recovering(A, 4, None)),
+            (slot(3), stable(B, 5)),
+            (slot(4), holding("a", A, 2, Standing::Recovering { lost: None, kept: None })),
+        ]);
+        let seen = Seen { record: bucket, revision: 7, at: Duration::ZERO };
+        let slots = [(slot(1), 4), (slot(2), 4), (slot(3), 4), (slot(4), 4)];
+        let txn = raise(A, "g", 0, &seen, &slots).expect("something to say");
+        assert_eq!(txn.compares, vec![Compare::Absent(fence_key(A)), Compare::Unchanged(bucket_key("g", 0), 7)]);
+        let Some(Op::Put { value, .. }) = txn.ops.first() else { panic!("it writes the bucket") };
+        let next: Bucket = read(value).expect("reads back");
+        let lost = |of: &str| Standing::Recovering { lost: Some(of.into()), kept: None };
+        assert_eq!(next.holding(slot(1)), Some(&holding("a", B, 5, lost("a"))));
+        assert_eq!(next.holding(slot(2)), Some(&holding("a", A, 5, lost("x"))));
+        assert_eq!(next.holding(slot(3)), Some(&stable(B, 5)));
+        assert_eq!(next.holding(slot(4)), Some(&holding("a", A, 5, lost("a"))));
+        assert_eq!(raise(A, "g", 0, &seen, &[(slot(3), 4)]), None);
+        // What follows from it at a node that still serves: it closes, forgets, and begins anew.
+        let raised = next.holding(slot(2));
+        assert_eq!(keep(A, &Local::Open(4), raised), Keep::Close);
+        assert_eq!(keep(A, &Local::Kept(4), raised), Keep::Forget);
+        assert!(matches!(keep(A, &Local::Closed, raised), Keep::Load { epoch: 5, lost: Some(_), .. }));
     }
 
     #[test]

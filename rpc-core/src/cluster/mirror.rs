@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::records::{
-    BEATS, BUCKETS, BadRecord, Beat, Bucket, DRAINS, FENCES, Fence, FenceReason, Holding, Incarnation, LEADER, Leader,
-    MAPS, META, MOVES, Meta, Move, NODES, NodeRecord, REBALANCES, Rebalance, WEIGHTS, bucket_of, read, weight_key,
+    BEATS, BUCKET_SLOTS, BUCKETS, BadRecord, Beat, Bucket, DRAINS, FENCES, Fence, FenceReason, Holding, Incarnation,
+    LEADER, Leader, MAPS, META, MOVES, Meta, Move, NODES, NodeRecord, REBALANCES, Rebalance, WEIGHTS, bucket_of, read,
+    weight_key,
 };
 use super::view::is_dialable;
 use crate::coordinator::{Changes, Compare, Entry, Event, Range, Revision};
@@ -56,6 +57,9 @@ pub struct Mirror {
     maps: BTreeMap<String, Arc<Map>>,
     moves: BTreeMap<(String, String), Arc<Seen<Move>>>,
     rebalances: BTreeMap<String, Seen<Rebalance>>,
+    /// By group and bucket: who last held slots that have no owner any more, or only one in an older epoch. Nothing of ours writes that;
+    /// hands do. Shared, since it is empty as a rule.
+    past: Arc<BTreeMap<(String, u16), Bucket>>,
     /// Keys that exist but cannot be read: nothing is planned on what they cover.
     unreadable: BTreeMap<String, Revision>,
 }
@@ -79,7 +83,9 @@ impl Mirror {
         for event in &changes.events {
             match event {
                 Event::Put(entry) if entry.revision > self.revision => problems.extend(self.put(entry, now)),
-                Event::Deleted { key, revision } if *revision > self.revision => self.remove(key),
+                Event::Deleted { key, revision } if *revision > self.revision => {
+                    self.outliving(key, |mirror| mirror.remove(key));
+                }
                 Event::Put(_) | Event::Deleted { .. } => {}
             }
         }
@@ -174,6 +180,7 @@ impl Mirror {
             && self.weights == earlier.weights
             && self.drains == earlier.drains
             && self.unreadable == earlier.unreadable
+            && self.past == earlier.past
     }
 
     /// Whether calls of the group go where they went in an `earlier` picture, of which this is a later clone: its map, the nodes and
@@ -184,6 +191,11 @@ impl Mirror {
             (map, before) => map.is_none() && before.is_none(),
         };
         has_same_map && self.nodes == earlier.nodes && self.weights == earlier.weights && self.drains == earlier.drains
+    }
+
+    /// Who was seen to hold slots of this bucket that nobody holds any more, or only in an older epoch.
+    pub fn past(&self, group: &str, number: u16) -> Option<&Bucket> {
+        self.past.get(&(group.to_owned(), number))
     }
 
     /// Who holds a slot.
@@ -227,10 +239,48 @@ impl Mirror {
     }
 
     fn put(&mut self, entry: &Entry, now: Duration) -> Option<Problem> {
-        self.remove(&entry.key);
-        let why = self.take(entry, now).err()?;
+        let taken = self.outliving(&entry.key, |mirror| {
+            mirror.remove(&entry.key);
+            mirror.take(entry, now)
+        });
+        let why = taken.err()?;
         self.unreadable.insert(entry.key.clone(), entry.revision);
         Some(Problem { key: entry.key.clone(), why })
+    }
+
+    /// Does `change` to what this key says. What a bucket loses by it stays in [`past`](Self::past).
+    fn outliving<R>(&mut self, key: &str, change: impl FnOnce(&mut Self) -> R) -> R {
+        let place = key.strip_prefix(MAPS).and_then(|rest| bucket_name(rest).ok());
+        let before = place.and_then(|(group, number)| self.maps.get(group)?.get(&number).cloned());
+        let changed = change(self);
+        if let Some((group, number)) = place {
+            self.outlive(group, number, before.as_ref().map(|seen| &seen.record));
+        }
+        changed
+    }
+
+    fn outlive(&mut self, group: &str, number: u16, before: Option<&Bucket>) {
+        let key = (group.to_owned(), number);
+        let past = self.past.get(&key);
+        let mut epochs = [0; BUCKET_SLOTS as usize];
+        let place = |slot: Slot| slot.index() % usize::from(BUCKET_SLOTS);
+        for (slot, holding) in self.bucket(group, number).iter().flat_map(|seen| seen.record.slots()) {
+            epochs[place(slot)] = holding.epoch;
+        }
+        let mut left = BTreeMap::new();
+        for (slot, holding) in past.into_iter().chain(before).flat_map(Bucket::slots) {
+            if holding.epoch > epochs[place(slot)] {
+                epochs[place(slot)] = holding.epoch;
+                left.insert(slot, holding.clone());
+            }
+        }
+        if past.is_some() || !left.is_empty() {
+            let all = Arc::make_mut(&mut self.past);
+            all.remove(&key);
+            if !left.is_empty() && all.len() < MAX_GROUPS * usize::from(BUCKETS) {
+                all.insert(key, Bucket::of(left));
+            }
+        }
     }
 
     fn take(&mut self, entry: &Entry, now: Duration) -> Result<(), BadRecord> {
@@ -314,6 +364,13 @@ impl Mirror {
         older(&mut self.nodes, &before.nodes);
         older(&mut self.beats, &before.beats);
         older(&mut self.fences, &before.fences);
+        self.past = before.past.clone();
+        for (group, number) in before.past.keys() {
+            self.outlive(group, *number, None);
+        }
+        for (group, map) in &before.maps {
+            map.iter().for_each(|(number, seen)| self.outlive(group, *number, Some(&seen.record)));
+        }
         for (key, seen) in &mut self.moves {
             if let Some(old) = before.moves.get(key).filter(|old| old.revision == seen.revision) {
                 Arc::make_mut(seen).at = old.at;
@@ -420,5 +477,34 @@ mod tests {
         let entries = vec![entry(&fence_key(Incarnation(9)), b"\xff", 1)];
         assert!(mirror.list(&Range { revision: 1, entries }, at(0)).is_empty());
         assert_eq!(mirror.fence(Incarnation(9)).map(|seen| seen.record.reason), Some(FenceReason::Lost));
+    }
+
+    #[test]
+    fn who_held_slots_that_nobody_holds_any_more_is_remembered_until_the_slots_have_gone_on() {
+        let slot = Slot::new(300).expect("a slot");
+        let held = |epoch| Holding { node: "a".into(), incarnation: Incarnation(1), epoch, state: Standing::Stable };
+        let key = bucket_key("g", 1);
+        let bucket = |epoch, revision| entry(&key, &write(&Bucket::of([(slot, held(epoch))])), revision);
+        let emptied = |revision| entry(&key, b"{\"runs\":[]}", revision);
+        let mut mirror = Mirror::default();
+        let mut tell = |entry: Entry| {
+            let revision = entry.revision;
+            let _none = mirror.apply(&Changes { revision, events: vec![Event::Put(entry)] }, at(1));
+            mirror.past("g", 1).and_then(|past| past.holding(slot)).map(|holding| holding.epoch)
+        };
+        assert_eq!(tell(bucket(4, 1)), None);
+        assert_eq!(tell(emptied(2)), Some(4));
+        assert_eq!(tell(entry(&key, b"garbage", 3)), Some(4));
+        assert_eq!(tell(bucket(1, 4)), Some(4), "nobody counts backwards");
+        assert_eq!(tell(bucket(5, 5)), None);
+        let _none = mirror
+            .apply(&Changes { revision: 6, events: vec![Event::Deleted { key: key.clone(), revision: 6 }] }, at(1));
+        assert_eq!(mirror.past("g", 1).and_then(|past| past.holding(slot)), Some(&held(5)));
+        let _none = mirror.list(&Range { revision: 7, entries: vec![] }, at(1));
+        assert_eq!(mirror.past("g", 1).and_then(|past| past.holding(slot)), Some(&held(5)));
+        let _none = mirror.list(&Range { revision: 8, entries: vec![bucket(6, 8)] }, at(1));
+        assert_eq!(mirror.past("g", 1), None);
+        let _none = mirror.list(&Range { revision: 9, entries: vec![] }, at(1));
+        assert_eq!(mirror.past("g", 1).and_then(|past| past.holding(slot)), Some(&held(6)));
     }
 }

@@ -390,6 +390,13 @@ pub fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, BadRecord> {
     serde_json::from_slice(value).map_err(|error| BadRecord(format!("the record cannot be read: {error}")))
 }
 
+impl Holding {
+    /// The owner.
+    pub fn party(&self) -> Party {
+        Party { node: self.node.clone(), incarnation: self.incarnation }
+    }
+}
+
 impl Bucket {
     /// Who holds `slot`.
     pub fn holding(&self, slot: Slot) -> Option<&Holding> {

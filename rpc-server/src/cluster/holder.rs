@@ -61,18 +61,19 @@ impl Holder {
             if slots.done.get(&number) == Some(&bucket.revision) {
                 continue;
             }
-            let (mut settled, mut disowned) = (Vec::new(), Vec::new());
+            let (mut settled, mut disowned, mut raised) = (Vec::new(), Vec::new(), Vec::new());
             let mut runs = bucket.record.runs.iter().peekable();
             for slot in slots_of(number) {
                 while runs.next_if(|run| run.last < slot).is_some() {}
                 let holding = runs.peek().filter(|run| run.first <= slot).map(|run| &run.holding);
-                // Twice: a slot that is open in another epoch is closed first.
-                for _ in 0..2 {
+                // Three times: a slot that is open in another epoch is closed first, then what it held is forgotten.
+                for _ in 0..3 {
                     let keep = keeper::keep(self.me, &slots.locals[slot.index()], holding);
                     let epoch = holding.map_or(0, |holding| holding.epoch);
                     match &keep {
                         Keep::Settle => settled.push((slot, epoch)),
                         Keep::Disown => disowned.push((slot, epoch)),
+                        Keep::Raise(held) => raised.push((slot, *held)),
                         _ => self.act(&mut slots, slot, &keep),
                     }
                     if let Keep::Load { epoch, .. } = keep {
@@ -86,7 +87,8 @@ impl Holder {
             let name = self.group.name();
             let settle = keeper::settle(self.me, name, number, bucket, &settled);
             let disown = keeper::disown(self.me, name, number, bucket, &disowned);
-            txns.extend(settle.into_iter().chain(disown).map(|txn| (number, txn)));
+            let raise = keeper::raise(self.me, name, number, bucket, &raised);
+            txns.extend(settle.into_iter().chain(disown).chain(raise).map(|txn| (number, txn)));
             slots.done.insert(number, bucket.revision);
         }
         txns
@@ -103,7 +105,7 @@ impl Holder {
         }
         let _changing = self.group.changing();
         match keep {
-            Keep::AsIs | Keep::Settle | Keep::Disown => {}
+            Keep::AsIs | Keep::Settle | Keep::Disown | Keep::Raise(_) => {}
             Keep::Load { epoch, content, lost } => self.load(slots, slot, *epoch, *content, lost.as_ref()),
             Keep::Close => {
                 let (Local::Open(epoch) | Local::Loading(epoch) | Local::Sealed(epoch)) = slots.locals[slot.index()]
@@ -364,6 +366,11 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use rpc_core::cluster::records::{Bucket, Holding, Standing, bucket_key, read, write};
+    use rpc_core::coordinator::{Entry, Op, Range};
+
     use super::*;
 
     #[test]
@@ -382,5 +389,46 @@ mod tests {
         holder.unseal(&[(slot, 4)]);
         holder.forget(&[(slot, 4)]);
         assert!(holder.group().is_open(slot) && holder.give(&[(slot, 6)]));
+    }
+
+    const SLOT: u16 = 300;
+
+    /// A picture in which the slot stands thus, at this revision.
+    fn picture(revision: Revision, bucket: &Bucket) -> Picture {
+        let key = bucket_key("g", SLOT / BUCKET_SLOTS);
+        let entry = Entry { key, value: write(bucket), revision, lease: None };
+        let mut picture = Picture::default();
+        assert_eq!(picture.list(&Range { revision, entries: vec![entry] }, Duration::ZERO), Vec::new());
+        picture
+    }
+
+    fn recovering(epoch: u64, lost: Option<&str>) -> Bucket {
+        let state = Standing::Recovering { lost: lost.map(NodeId::from), kept: None };
+        let slot = Slot::new(SLOT).expect("a slot");
+        Bucket::of([(slot, Holding { node: "a:1".into(), incarnation: Incarnation(1), epoch, state })])
+    }
+
+    #[test]
+    fn a_slot_that_comes_back_in_an_older_epoch_begins_anew_above_it_as_lost() {
+        let slot = Slot::new(SLOT).expect("a slot");
+        let group = Arc::new(Group::new("g").at("a:1".into()));
+        let holder = Holder::new(Incarnation(1), group.clone(), Vec::new());
+        holder.follow(&picture(1, &recovering(4, None)));
+        assert!(group.is_open(slot) && holder.losses().is_empty());
+        holder.follow(&picture(2, &Bucket::default()));
+        assert!(!group.is_open(slot), "nobody owns it");
+        let txns = holder.follow(&picture(3, &recovering(1, None)));
+        assert!(!group.is_open(slot), "nothing is served in an epoch that was");
+        let [(_, Txn { ops, .. })] = &txns[..] else { panic!("{txns:?}") };
+        let [Op::Put { value, .. }] = &ops[..] else { panic!("{ops:?}") };
+        let raised: Bucket = read(value).expect("reads back");
+        assert_eq!(raised, recovering(5, Some("a:1")));
+        holder.follow(&picture(4, &raised));
+        assert!(group.is_open(slot));
+        assert_eq!(holder.losses().len(), 1);
+        // Without having seen it closed in between.
+        holder.follow(&picture(5, &recovering(6, Some("a:1"))));
+        assert!(group.is_open(slot), "one look is enough");
+        assert_eq!(holder.losses().first().map(|loss| loss.slots), Some(2));
     }
 }

@@ -1,8 +1,8 @@
 //! What the controller does, and what it must not do.
 
 use super::super::records::{
-    BUCKETS, Beat, DRAINS, Failure, FenceReason, Move, Phase, REBALANCES, Rebalance, Standing, WEIGHTS, beat_key,
-    bucket_key, move_key, node_key,
+    BUCKETS, Beat, Bucket, DRAINS, Failure, FenceReason, Holding, Move, Phase, REBALANCES, Rebalance, Standing,
+    WEIGHTS, beat_key, bucket_key, move_key, node_key,
 };
 use super::super::stuck::StuckSlots;
 use super::fixtures::World;
@@ -340,6 +340,60 @@ fn a_leader_that_is_nobody_is_replaced_and_one_that_is_there_is_not() {
     world.fence(0, FenceReason::Lost);
     let txn = claim(&world, 1).expect("its leader executes nothing any more");
     assert!(world.transact(&txn));
+}
+
+#[test]
+fn slots_whose_record_was_emptied_by_hand_come_back_above_what_they_were_and_as_lost() {
+    let mut world = World::of(2);
+    let was = world.holding(0);
+    world.put(&bucket_key("g", 0), &Bucket::default());
+    world.turn();
+    let lost = Standing::Recovering { lost: Some(was.node.clone()), kept: None };
+    let again = Holding { epoch: was.epoch + 1, state: lost, ..was };
+    assert_eq!(world.holding(0), again, "it is alive, and has yet to hear of it");
+    world.settle();
+    assert_eq!(world.counts().into_values().sum::<usize>(), 16384);
+    assert_eq!(world.holding(256).epoch, 1, "other buckets are left alone");
+}
+
+#[test]
+fn slots_that_lost_their_record_before_this_leader_came_are_above_all_that_it_knows() {
+    let mut world = World::of(2);
+    let mut other = world.bucket(9);
+    other.runs.iter_mut().for_each(|run| run.holding.epoch = 6);
+    world.put(&bucket_key("g", 9), &other);
+    world.put(&bucket_key("g", 0), &Bucket::default());
+    // A mirror that has seen nothing of what was before.
+    let entry = |(key, (value, revision)): (&String, &(bytes::Bytes, Revision))| Entry {
+        key: key.clone(),
+        value: value.clone(),
+        revision: *revision,
+        lease: None,
+    };
+    let entries = world.keys.iter().map(entry).collect();
+    world.mirror = Mirror::default();
+    assert_eq!(world.mirror.list(&crate::coordinator::Range { revision: world.revision, entries }, world.now), vec![]);
+    world.settle();
+    assert_eq!(world.holding(0).epoch, 7);
+}
+
+#[test]
+fn slots_without_a_record_whose_owner_is_gone_wait_until_it_cannot_execute() {
+    let mut world = World::of(3);
+    let was = world.holding(16383);
+    assert_eq!(was.node.as_str(), "c");
+    world.put(&beat_key(&"c".into()), &Beat { incarnation: Incarnation(3), beat: 2 });
+    world.put(&bucket_key("g", 63), &Bucket::default());
+    assert_eq!(lose(&mut world, &[2]), ["c"]);
+    let is_free = |world: &World| world.mirror.holding("g", Slot::new(16383).expect("a slot")).is_none();
+    world.pass(Timing::default().outlasts() - Duration::from_millis(1));
+    world.turn();
+    assert!(is_free(&world), "it may still execute");
+    world.pass(seconds(1));
+    world.turn();
+    let heir = world.holding(16383);
+    assert_eq!((heir.epoch, heir.state), (2, Standing::Recovering { lost: Some("c".into()), kept: None }));
+    assert_ne!(heir.node.as_str(), "c");
 }
 
 #[test]
