@@ -1,20 +1,27 @@
-//! Calls over the network: the same work done through wherever, bare axum + reqwest, and tonic, as pairs of processes taken in turn.
+//! Calls over the network: the same work done by wherever, by raw frames and by other crates, as pairs of processes taken in turn.
 //!
 //! `cargo run --release` prints the table. Each measurement starts a fresh server and a fresh client, which are this program
-//! again: `serve PEER` and `drive PEER ADDRESS IN_FLIGHT PAYLOAD SECONDS` can also be run by hand, as under a profiler.
+//! again: `serve PEER` and `drive PEER ADDRESS PACE PAYLOAD SECONDS` can also be run by hand, as under a profiler.
 
+mod bars;
+mod chart;
 mod drive;
 mod measure;
+mod open;
 mod peers;
+mod plan;
+mod process;
 mod records;
+mod rounds;
 mod serve;
 mod table;
 mod usage;
 
 use std::error::Error;
 
-use crate::measure::{Load, Plan};
+use crate::measure::Load;
 use crate::peers::Peer;
+use crate::plan::Plan;
 
 /// Any failure ends the program: a measurement with errors in it is none.
 type Failed = Box<dyn Error + Send + Sync>;
@@ -27,8 +34,8 @@ fn main() -> Result<(), Failed> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match *words {
         ["serve", peer] => runtime()?.block_on(serve::serve(peer.parse()?)),
-        ["drive", peer, address, in_flight, payload, seconds] => {
-            let load = Load { in_flight: in_flight.parse()?, payload: payload.parse()?, seconds: seconds.parse()? };
+        ["drive", peer, address, pace, payload, seconds] => {
+            let load = Load { pace: pace.parse()?, payload: payload.parse()?, seconds: seconds.parse()? };
             runtime()?.block_on(drive::drive(peer.parse::<Peer>()?, address, load))
         }
         _ => Plan::from_words(&words)?.run(),

@@ -1,5 +1,6 @@
-//! wherever: a cluster of one node, called by a program that is none, over JSON POST.
+//! wherever: a cluster of one node, called by a program that is none, as frames over one connection or by JSON POST.
 
+use rpc_core::client::WhereverBuilder;
 use tokio::net::TcpListener;
 use wherever::{Node, RpcError, Wherever, rpc_service};
 
@@ -24,8 +25,14 @@ pub async fn serve(listener: TcpListener, records: Records) -> Result<(), Failed
 pub struct Connection(StoreClient);
 
 impl Connection {
-    pub async fn new(address: &str) -> Result<Self, Failed> {
+    /// As every program connects.
+    pub async fn by_frames(address: &str) -> Result<Self, Failed> {
         Ok(Self(Wherever::connect([address]).await?.client()))
+    }
+
+    /// As a program whose calls meet a proxy that knows HTTP only.
+    pub fn by_post(address: &str) -> Result<Self, Failed> {
+        Ok(Self(WhereverBuilder::connecting([address])?.frames(false).build()?.client()))
     }
 
     pub async fn get(&self, key: &str, payload: &str) -> Result<Record, Failed> {
