@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_util::task::AtomicWaker;
 use slab::Slab;
@@ -39,6 +39,8 @@ struct State {
     outbox: Vec<u8>,
     /// Where in the outbox what is not written begins.
     written: usize,
+    /// The driver will look at the outbox without being woken.
+    is_driving: bool,
     ended: Option<String>,
 }
 
@@ -61,13 +63,14 @@ impl<C: Codec> Connection<C> {
         let number = {
             let mut state = self.shared.lock();
             let number = state.waiters.insert(Waiter::Waiting(None));
-            let is_first = state.outbox.is_empty();
             frame::write::<C>(&mut state.outbox, number as u64, &Get { key, payload })?;
             if state.waiters.len() == 1 {
                 state.write(&self.shared.writer)?;
             }
-            let must_wake = is_first && !state.outbox.is_empty();
+            let must_wake = !state.outbox.is_empty() && !state.is_driving;
+            state.is_driving |= must_wake;
             drop(state);
+            // Once for all of a batch: a driver that is woken while it lets the others speak would write at once.
             if must_wake {
                 self.shared.driver.wake();
             }
@@ -91,12 +94,17 @@ impl Shared {
                 return Poll::Ready(Ok(()));
             }
             drop(state);
-            // Registers who is to be woken when the socket takes more.
-            match pin!(self.writer.writable()).poll(cx) {
-                Poll::Ready(ready) => ready?,
-                Poll::Pending => return Poll::Pending,
-            }
+            ready!(self.writer.as_ref().poll_write_ready(cx))?;
         }
+    }
+
+    /// Whether there is something to write; if not, whoever writes it down wakes the driver.
+    fn has_more(&self, cx: &mut Context<'_>) -> bool {
+        // Listening before looking: a request that comes in between is heard of.
+        self.driver.register(cx.waker());
+        let mut state = self.lock();
+        state.is_driving = !state.outbox.is_empty();
+        state.is_driving
     }
 }
 
@@ -159,15 +167,20 @@ async fn exchange<C: Codec>(shared: &Shared, mut reader: OwnedReadHalf) -> Resul
     let (mut inbox, mut replies, mut wakers) = (Vec::with_capacity(READ), Vec::new(), Vec::new());
     loop {
         inbox.reserve(READ);
+        let mut is_written = false;
         let read = poll_fn(|cx| {
-            // Listening before looking: a request that comes in between is heard of.
-            shared.driver.register(cx.waker());
-            if let Poll::Ready(Err(error)) = shared.poll_write(cx) {
-                return Poll::Ready(Err(error));
+            if !is_written && let Poll::Ready(outcome) = shared.poll_write(cx) {
+                outcome?;
+                is_written = true;
             }
-            pin!(reader.read_buf(&mut inbox)).as_mut().poll(cx).map_err(Failed::from)
+            match pin!(reader.read_buf(&mut inbox)).poll(cx) {
+                Poll::Ready(read) => Poll::Ready(read.map(Some).map_err(Failed::from)),
+                // Written after those who are about to run have spoken too.
+                Poll::Pending if is_written && shared.has_more(cx) => Poll::Ready(Ok(None)),
+                Poll::Pending => Poll::Pending,
+            }
         });
-        if read.await? == 0 {
+        if read.await? == Some(0) {
             return Ok(());
         }
         let mut left = inbox.as_slice();

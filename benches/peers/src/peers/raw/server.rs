@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::yield_now;
 
 use super::codec::Codec;
 use super::{Get, READ, frame};
@@ -32,18 +31,14 @@ async fn answer<C: Codec>(mut stream: TcpStream, records: &Records) -> Result<()
         if stream.read_buf(&mut inbox).await? == 0 {
             return Ok(());
         }
-        let (mut left, mut calls) = (inbox.as_slice(), 0);
+        let mut left = inbox.as_slice();
         while let Some((number, payload, rest)) = frame::read(left) {
             let get: Get<'_> = C::decode(payload)?;
             frame::write::<C>(&mut outbox, number, &records.get(get.key, get.payload))?;
             left = rest;
-            calls += 1;
         }
         let taken = inbox.len() - left.len();
         inbox.drain(..taken);
-        if calls > 1 {
-            yield_now().await;
-        }
         stream.write_all(&outbox).await?;
         outbox.clear();
     }
