@@ -1,19 +1,21 @@
 //! What a node knows of the coordinator's records: read once, kept up by a watch, and believed only as far as it makes sense.
 
+mod believable;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use self::believable::{bucket_name, check_node};
 use super::records::{
     BEATS, BUCKET_SLOTS, BUCKETS, BadRecord, Beat, Bucket, DRAINS, FENCES, Fence, FenceReason, Holding, Incarnation,
     LEADER, Leader, MAPS, META, MOVES, Meta, Move, NODES, NodeRecord, REBALANCES, Rebalance, WEIGHTS, bucket_of, read,
     weight_key,
 };
-use super::view::is_dialable;
 use crate::coordinator::{Changes, Compare, Entry, Event, Range, Revision};
-use crate::limits::{MAX_GROUPS, MAX_NODE_ID};
+use crate::limits::MAX_GROUPS;
 use crate::node::NodeId;
 use crate::slot::Slot;
 
@@ -381,36 +383,6 @@ impl Mirror {
 
 fn seen<T: DeserializeOwned>(entry: &Entry, now: Duration) -> Result<Seen<T>, BadRecord> {
     Ok(Seen { record: read(&entry.value)?, revision: entry.revision, at: now })
-}
-
-fn check_node(id: &str, node: &NodeRecord) -> Result<(), BadRecord> {
-    let bad = |why: &str| Err(BadRecord(format!("the node's record {why}")));
-    if node.id.as_str() != id {
-        return bad("names another node than its key");
-    }
-    if id.is_empty() || id.len() > MAX_NODE_ID || id.chars().any(|c| c.is_control() || c == '/') {
-        return bad("has an id that cannot be used");
-    }
-    if !is_dialable(&node.address) {
-        return bad("has an address that is not host:port");
-    }
-    if node.groups.len() > MAX_GROUPS || node.groups.iter().any(|group| !is_group(group)) {
-        return bad("has groups that cannot be used");
-    }
-    Ok(())
-}
-
-/// Whether `name` can name a group in a key.
-fn is_group(name: &str) -> bool {
-    !name.is_empty() && name.len() <= MAX_NODE_ID && !name.chars().any(|c| c.is_control() || c == '/')
-}
-
-fn bucket_name(rest: &str) -> Result<(&str, u16), BadRecord> {
-    let bad = || BadRecord("the key names no bucket".to_owned());
-    let (group, number) = rest.rsplit_once('/').filter(|(group, _)| is_group(group)).ok_or_else(bad)?;
-    let is_plain = number.len() == 2 && number.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    let parsed = u16::from_str_radix(number, 16).ok().filter(|parsed| is_plain && *parsed < BUCKETS);
-    Ok((group, parsed.ok_or_else(bad)?))
 }
 
 #[cfg(test)]
