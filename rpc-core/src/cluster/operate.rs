@@ -1,7 +1,7 @@
 //! What operators ask for: checked against the records, refused with a sentence, and turned into transactions.
 //!
 //! Nothing here needs the leader. What it asks for by a record (drain, weight, rebalance) the leader does; the moves that are ordered
-//! by hand are planned by whoever took the [order](orders), a few at a time.
+//! by hand are planned by whoever took the order, a few at a time.
 
 mod orders;
 
