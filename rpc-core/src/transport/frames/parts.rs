@@ -45,11 +45,10 @@ pub fn write_part(out: &mut Vec<u8>, request: u64, of: Of, bytes: &[u8]) {
 }
 
 /// The messages of one direction of a connection of which parts have come, but not the end. What it holds is at most `max_open` messages of
-/// `max_message` bytes; [`held`](Self::held) lets the connection keep all of them below less.
+/// `max_message` bytes: what an end has asked for itself, or counts where it begins to take it.
 #[derive(Debug)]
 pub struct Parts {
     open: HashMap<(Of, u64), Vec<u8>>,
-    held: usize,
     max_message: usize,
     max_open: usize,
 }
@@ -57,17 +56,13 @@ pub struct Parts {
 impl Parts {
     /// None yet. `max_message` is the longest message taken, in bytes; `max_open` how many may be under way at once.
     pub fn new(max_message: usize, max_open: usize) -> Self {
-        Self { open: HashMap::new(), held: 0, max_message, max_open }
+        Self { open: HashMap::new(), max_message, max_open }
     }
 
     /// How many bytes have come of messages that are not whole.
-    pub fn held(&self) -> usize {
-        self.held
-    }
-
-    /// Whether parts of this message have come.
-    pub fn has(&self, of: Of, request: u64) -> bool {
-        self.open.contains_key(&(of, request))
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.open.values().map(Vec::len).sum()
     }
 
     /// Takes a part. Whether the message may have any is for the connection to know.
@@ -81,9 +76,7 @@ impl Parts {
             Entry::Vacant(_) if under_way >= self.max_open => return Err(Fault::TooManyParts { most: self.max_open }),
             Entry::Vacant(new) => new.insert(Vec::new()),
         };
-        append(begun, bytes, self.max_message)?;
-        self.held += bytes.len();
-        Ok(())
+        append(begun, bytes, self.max_message)
     }
 
     /// The whole payload of a message whose own frame carries `last`; `None` if it had no parts, so that `last` is all of it.
@@ -96,16 +89,13 @@ impl Parts {
             return whole(last, self.max_message);
         }
         let Some(mut begun) = self.open.remove(&(of, request)) else { return whole(last, self.max_message) };
-        self.held -= begun.len();
         append(&mut begun, last, self.max_message)?;
         Ok(Some(begun))
     }
 
     /// Forgets what has come of a message that will have no end: its call was taken back, or its answer became an error.
     pub fn discard(&mut self, of: Of, request: u64) {
-        if let Some(begun) = self.open.remove(&(of, request)) {
-            self.held -= begun.len();
-        }
+        self.open.remove(&(of, request));
     }
 }
 
