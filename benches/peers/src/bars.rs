@@ -33,16 +33,19 @@ enum Limit {
 }
 
 use Limit::{AtLeast, AtMost};
-use Peer::{AxumReqwest, Frames, Post, Raw, Tarpc, Tonic};
+use Peer::{AxumReqwest, Frames, FramesOnce, Post, Raw, Tarpc, Tonic};
 use What::{Calls, Cpu};
 
-const BARS: [Bar; 8] = [
+const BARS: [Bar; 11] = [
     Bar { in_flight: &[1], of: Frames, over: Raw, what: Cpu, limit: AtMost(1.2) },
     Bar { in_flight: &[1], of: Frames, over: Tarpc, what: Cpu, limit: AtMost(0.7) },
     Bar { in_flight: &[8], of: Frames, over: Tarpc, what: Cpu, limit: AtMost(0.75) },
     Bar { in_flight: &[64, 256], of: Frames, over: Raw, what: Cpu, limit: AtMost(2.2) },
     Bar { in_flight: &[64, 256], of: Frames, over: Tarpc, what: Calls, limit: AtLeast(2.0) },
     Bar { in_flight: &[64, 256], of: Frames, over: Tonic, what: Calls, limit: AtLeast(5.0) },
+    Bar { in_flight: &[64, 256], of: FramesOnce, over: Raw, what: Cpu, limit: AtMost(2.2) },
+    Bar { in_flight: &[64, 256], of: FramesOnce, over: Tarpc, what: Calls, limit: AtLeast(2.0) },
+    Bar { in_flight: &[64, 256], of: FramesOnce, over: Tonic, what: Calls, limit: AtLeast(5.0) },
     Bar { in_flight: &[1, 8, 64, 256], of: Post, over: AxumReqwest, what: Cpu, limit: AtMost(1.1) },
     Bar { in_flight: &[64], of: Post, over: Tonic, what: Cpu, limit: AtMost(1.15) },
 ];

@@ -22,6 +22,7 @@ use crate::records::{Record, Records};
 pub enum Peer {
     Local,
     Frames,
+    FramesOnce,
     Post,
     Raw,
     RawJson,
@@ -36,6 +37,7 @@ pub enum Peer {
 pub enum Connection {
     Local(local::Connection),
     Wherever(wherever::Connection),
+    WhereverOnce(wherever::Connection),
     Raw(raw::Connection<Postcard>),
     RawJson(raw::Connection<Json>),
     Tarpc(tarpc::Connection),
@@ -46,9 +48,10 @@ pub enum Connection {
 
 impl Peer {
     /// In the order in which they take turns.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Local,
         Self::Frames,
+        Self::FramesOnce,
         Self::Post,
         Self::Raw,
         Self::RawJson,
@@ -64,6 +67,7 @@ impl Peer {
         match self {
             Self::Local => "local",
             Self::Frames => "frames",
+            Self::FramesOnce => "frames-once",
             Self::Post => "post",
             Self::Raw => "raw",
             Self::RawJson => "raw-json",
@@ -80,6 +84,7 @@ impl Peer {
         match self {
             Self::Local => "wherever, call stays",
             Self::Frames => "wherever, frames, JSON",
+            Self::FramesOnce => "wherever, frames, JSON, recorded",
             Self::Post => "wherever, JSON POST",
             Self::Raw => "raw frames, postcard",
             Self::RawJson => "raw frames, JSON",
@@ -93,7 +98,7 @@ impl Peer {
 
     /// Whether it is this repository's.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Local | Self::Frames | Self::Post)
+        matches!(self, Self::Local | Self::Frames | Self::FramesOnce | Self::Post)
     }
 
     pub async fn serve(self, listener: TcpListener) -> Result<(), Failed> {
@@ -101,7 +106,7 @@ impl Peer {
         match self {
             // The client has everything itself.
             Self::Local => pending().await,
-            Self::Frames | Self::Post => wherever::serve(listener, records).await,
+            Self::Frames | Self::FramesOnce | Self::Post => wherever::serve(listener, records).await,
             Self::Raw => raw::serve::<Postcard>(listener, records).await,
             Self::RawJson => raw::serve::<Json>(listener, records).await,
             Self::Tarpc => tarpc::serve(listener, records, Codec::Bincode).await,
@@ -116,6 +121,7 @@ impl Peer {
         Ok(match self {
             Self::Local => Connection::Local(local::Connection::new(Records::new())?),
             Self::Frames => Connection::Wherever(wherever::Connection::by_frames(address).await?),
+            Self::FramesOnce => Connection::WhereverOnce(wherever::Connection::by_frames(address).await?),
             Self::Post => Connection::Wherever(wherever::Connection::by_post(address)?),
             Self::Raw => Connection::Raw(raw::Connection::new(address).await?),
             Self::RawJson => Connection::RawJson(raw::Connection::new(address).await?),
@@ -145,6 +151,7 @@ impl Connection {
         match self {
             Self::Local(connection) => connection.get(key, payload).await,
             Self::Wherever(connection) => connection.get(key, payload).await,
+            Self::WhereverOnce(connection) => connection.get_once(key, payload).await,
             Self::Raw(connection) => connection.get(key, payload).await,
             Self::RawJson(connection) => connection.get(key, payload).await,
             Self::Tarpc(connection) => connection.get(key, payload).await,

@@ -9,11 +9,19 @@ use crate::records::{Record, Records};
 
 #[rpc_service]
 pub trait Store {
+    #[rpc(read)]
     async fn get(&self, key: &str, payload: &str) -> Result<Record, RpcError>;
+
+    /// The same, taken for a method that must not run twice: its node keeps a record of each call.
+    async fn get_once(&self, key: &str, payload: &str) -> Result<Record, RpcError>;
 }
 
 impl Store for Records {
     async fn get(&self, key: &str, payload: &str) -> Result<Record, RpcError> {
+        Ok(Self::get(self, key, payload))
+    }
+
+    async fn get_once(&self, key: &str, payload: &str) -> Result<Record, RpcError> {
         Ok(Self::get(self, key, payload))
     }
 }
@@ -37,5 +45,9 @@ impl Connection {
 
     pub async fn get(&self, key: &str, payload: &str) -> Result<Record, Failed> {
         Ok(self.0.get(key, payload).await?)
+    }
+
+    pub async fn get_once(&self, key: &str, payload: &str) -> Result<Record, Failed> {
+        Ok(self.0.get_once(key, payload).await?)
     }
 }
