@@ -27,7 +27,7 @@ pub use self::hello::{Agreed, Hello, MAX_OPEN, Refusal};
 pub use self::kind::FrameKind;
 pub use self::notes::{GoAway, write_bye, write_error, write_go_away, write_hello};
 pub use self::parts::{Of, Parts, in_parts, write_part};
-pub use self::read::{Next, next, read_failure};
+pub use self::read::{Next, next, read_failure, whole};
 pub use self::runs::Runs;
 pub use self::write::{
     failure_payload, write_cancel, write_failure, write_failure_end, write_ping, write_pong, write_reply,

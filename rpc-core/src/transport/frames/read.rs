@@ -53,6 +53,30 @@ pub fn next(bytes: &[u8], max_frame: usize) -> Result<Next<'_>, Fault> {
     }
 }
 
+/// How many bytes at the beginning of `bytes` are whole frames, as far as their lengths say: what [`next`] then reads one by one. What is left is
+/// the beginning of a frame, or nothing.
+///
+/// # Errors
+/// A length that is not taken, and whatever is wrong with the frame of which only the beginning is there. What is wrong inside of whole frames,
+/// reading them shows.
+pub fn whole(bytes: &[u8], max_frame: usize) -> Result<usize, Fault> {
+    let mut whole = 0;
+    loop {
+        let rest = &bytes[whole..];
+        let end = rest.first_chunk().map(|length| LENGTH_BYTES.saturating_add(u32::from_le_bytes(*length) as usize));
+        match end {
+            Some(end) if (LENGTH_BYTES + 1..=LENGTH_BYTES + max_frame).contains(&end) && end <= rest.len() => {
+                whole += end
+            }
+            _ => {
+                // The rest is no whole frame, or one of a length that is not taken.
+                next(rest, max_frame)?;
+                return Ok(whole);
+            }
+        }
+    }
+}
+
 /// Takes a whole failure's payload apart: what the error's `Display` says, and the encoded error.
 ///
 /// # Errors

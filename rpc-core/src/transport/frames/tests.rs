@@ -147,6 +147,19 @@ fn frame_bytes() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
+    fn whole_frames_are_counted_as_they_are_read(frames in vec(frame_bytes(), 0..5), cut in any::<proptest::sample::Index>()) {
+        let bytes = frames.concat();
+        let bytes = &bytes[..cut.index(bytes.len() + 1)];
+        let mut read = 0;
+        while let Next::Whole { consumed, .. } = next(&bytes[read..], MAX_FRAME).expect("frames") {
+            read += consumed;
+        }
+        prop_assert_eq!(whole(bytes, MAX_FRAME), Ok(read));
+    }
+}
+
+proptest! {
+    #[test]
     fn any_frame_reads_back_and_is_written_as_the_same_bytes(bytes in frame_bytes()) {
         let frame = read(&bytes).expect("a frame");
         prop_assert_eq!(frame.kind() as u8, bytes[LENGTH_BYTES]);

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use rpc_core::error::bounded;
 use rpc_core::limits::ENVELOPE_ROOM;
 use rpc_core::transport::frames::{
-    ByeCode, Fault, Frame, Hello, MAX_FRAME, Next, Of, next, write_bye, write_go_away, write_hello, write_ping,
+    ByeCode, Fault, Frame, Hello, MAX_FRAME, Next, Of, next, whole, write_bye, write_go_away, write_hello, write_ping,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::yield_now;
@@ -371,11 +371,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
     fn take_in(&mut self) -> Result<Option<String>, Fault> {
         let is_fresh = self.frames.is_empty();
         if is_fresh {
-            let mut whole = 0;
-            while let Next::Whole { consumed, .. } = next(self.inbox.get(whole..).unwrap_or_default(), self.max_frame)?
-            {
-                whole += consumed;
-            }
+            let whole = whole(&self.inbox, self.max_frame)?;
             if whole == 0 {
                 return Ok(None);
             }

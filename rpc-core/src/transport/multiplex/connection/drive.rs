@@ -15,7 +15,9 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use super::shared::{Shared, State};
 use crate::call::{Outcome, Reply};
 use crate::error::{ErrorRecord, Executed, Kind, RpcError};
-use crate::transport::frames::{ByeCode, Fault, Frame, GoAway, Next, Of, next, read_failure, write_bye, write_ping};
+use crate::transport::frames::{
+    ByeCode, Fault, Frame, GoAway, Next, Of, next, read_failure, whole, write_bye, write_ping,
+};
 use crate::transport::multiplex::waiters::NeverSent;
 
 /// Room for one read, in bytes.
@@ -164,11 +166,7 @@ impl Driver {
     ///
     /// Gives why the peer hangs up, if it says so.
     fn take_in(&mut self) -> Result<Option<String>, Fault> {
-        let most = self.shared.agreed.max_frame;
-        let mut whole = 0;
-        while let Next::Whole { consumed, .. } = next(self.inbox.get(whole..).unwrap_or_default(), most)? {
-            whole += consumed;
-        }
+        let whole = whole(&self.inbox, self.shared.agreed.max_frame)?;
         if whole == 0 {
             return Ok(None);
         }
