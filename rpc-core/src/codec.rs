@@ -3,5 +3,6 @@
 pub mod args;
 pub mod envelope;
 pub mod finite;
+pub mod pieces;
 mod raw;
 pub mod strict;

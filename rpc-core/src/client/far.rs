@@ -39,7 +39,7 @@ impl<'a> Far<'a> {
         let mut args = ArgsWriter::new();
         // Encoded before the first await, so that arguments need not outlive it.
         let params = match write(&mut args) {
-            Ok(()) => Bytes::from(args.finish()),
+            Ok(()) => args.finish(),
             Err(error) => {
                 let message = format!("an argument of {} cannot be written as JSON: {error}", self.method.full_name);
                 let refused = RpcError::new(Kind::Encode, message).with_executed(Executed::No);

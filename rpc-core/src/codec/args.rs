@@ -2,17 +2,21 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use super::finite::{EncodeError, write_json};
+use super::pieces;
 use super::raw::{ObjectFault, Unknown, read_elements, read_members, read_text};
 use crate::error::text::{bounded, shown};
 use crate::error::{Kind, RpcError};
 
-/// Room for the arguments of most calls, in bytes, so that writing them seldom grows the buffer.
-const USUAL_ARGS_BYTES: usize = 256;
+mod usual;
+
+/// So many arguments have their places in [`Args`] itself; methods seldom have more.
+const FEW: usize = 6;
 
 /// Why a call's arguments were refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +43,24 @@ impl From<ArgsError> for RpcError {
 #[derive(Clone, Debug)]
 pub struct Args<'a> {
     names: &'static [&'static str],
-    raw: Vec<Option<&'a RawValue>>,
+    few: [Option<Raw<'a>>; FEW],
+    /// Those of a method with more than [`FEW`]; else empty.
+    many: Vec<Option<Raw<'a>>>,
+}
+
+/// One argument as it came.
+#[derive(Clone, Copy, Debug)]
+struct Raw<'a> {
+    /// Its JSON.
+    text: &'a str,
+    /// It is a string without escapes: what it says stands between its quotes.
+    is_plain: bool,
+}
+
+impl<'a> From<&'a RawValue> for Raw<'a> {
+    fn from(raw: &'a RawValue) -> Self {
+        Self { text: raw.get(), is_plain: false }
+    }
 }
 
 impl<'a> Args<'a> {
@@ -50,9 +71,14 @@ impl<'a> Args<'a> {
     /// [`ArgsError`] for anything else: other JSON, bad JSON or UTF-8, trailing bytes, unknown, doubled or too many
     /// arguments.
     pub fn parse(names: &'static [&'static str], params: &'a [u8]) -> Result<Self, ArgsError> {
-        let mut args = Self { names, raw: vec![None; names.len()] };
+        let many = if names.len() > FEW { vec![None; names.len()] } else { Vec::new() };
+        let mut args = Self { names, few: [None; FEW], many };
         let text = std::str::from_utf8(params)
             .map_err(|error| ArgsError::of_call(format!("params are not valid UTF-8: {error}")))?;
+        if usual::read(names, text, args.places()) {
+            return Ok(args);
+        }
+        args.places().fill(None);
         match text.trim_ascii_start().as_bytes().first() {
             None if text.is_empty() => {}
             Some(b'{') => args.read_by_name(text)?,
@@ -66,15 +92,25 @@ impl<'a> Args<'a> {
         Ok(args)
     }
 
+    /// One for each of the method's arguments.
+    fn places(&mut self) -> &mut [Option<Raw<'a>>] {
+        if self.many.is_empty() { &mut self.few[..self.names.len()] } else { &mut self.many }
+    }
+
     fn read_by_name(&mut self, text: &'a str) -> Result<(), ArgsError> {
-        read_members(text, self.names, Unknown::Refuse, &mut self.raw).map_err(|fault| match fault {
+        let mut raw = vec![None; self.names.len()];
+        read_members(text, self.names, Unknown::Refuse, &mut raw).map_err(|fault| match fault {
             ObjectFault::Syntax(error) => not_json(&error),
             ObjectFault::DuplicateKnown(index) => self.fault(index, "is given twice"),
             ObjectFault::Unknown(name) | ObjectFault::DuplicateUnknown(name) => {
                 ArgsError::of_call(format!("unknown argument `{}`; {}", shown(&name), self.signature()))
             }
             ObjectFault::TooManyUnknown => ArgsError::of_call(format!("unknown arguments; {}", self.signature())),
-        })
+        })?;
+        for (place, raw) in self.places().iter_mut().zip(raw) {
+            *place = raw.map(Raw::from);
+        }
+        Ok(())
     }
 
     fn read_by_position(&mut self, text: &'a str) -> Result<(), ArgsError> {
@@ -86,8 +122,8 @@ impl<'a> Args<'a> {
                 self.signature()
             )));
         }
-        for (place, raw) in self.raw.iter_mut().zip(elements.kept) {
-            *place = Some(raw);
+        for (place, raw) in self.places().iter_mut().zip(elements.kept) {
+            *place = Some(raw.into());
         }
         Ok(())
     }
@@ -98,7 +134,7 @@ impl<'a> Args<'a> {
     /// [`ArgsError`] if it is absent and must not be, or is not a `T`.
     pub fn get<T: Deserialize<'a>>(&self, index: usize) -> Result<T, ArgsError> {
         match self.raw(index) {
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|error| self.undecodable(index, &error)),
+            Some(raw) => serde_json::from_str(raw.text).map_err(|error| self.undecodable(index, &error)),
             None => T::deserialize(Absent).map_err(|_| self.fault(index, "is missing")),
         }
     }
@@ -109,7 +145,10 @@ impl<'a> Args<'a> {
     /// [`ArgsError`] if it is absent or not a string.
     pub fn text(&self, index: usize) -> Result<Cow<'a, str>, ArgsError> {
         let raw = self.raw(index).ok_or_else(|| self.fault(index, "is missing"))?;
-        read_text(raw).map_err(|error| self.undecodable(index, &error))
+        match raw {
+            Raw { text, is_plain: true } => Ok(Cow::Borrowed(&text[1..text.len() - 1])),
+            Raw { text, .. } => read_text(text).map_err(|error| self.undecodable(index, &error)),
+        }
     }
 
     /// As [`Args::text`], but `None` if the argument is absent or `null`.
@@ -119,13 +158,14 @@ impl<'a> Args<'a> {
     pub fn optional_text(&self, index: usize) -> Result<Option<Cow<'a, str>>, ArgsError> {
         match self.raw(index) {
             None => Ok(None),
-            Some(raw) if raw.get() == "null" => Ok(None),
+            Some(raw) if raw.text == "null" => Ok(None),
             Some(_) => self.text(index).map(Some),
         }
     }
 
-    fn raw(&self, index: usize) -> Option<&'a RawValue> {
-        self.raw.get(index).copied().flatten()
+    fn raw(&self, index: usize) -> Option<Raw<'a>> {
+        let places = if self.many.is_empty() { &self.few[..] } else { &self.many };
+        places.get(index).copied().flatten()
     }
 
     fn undecodable(&self, index: usize, error: &serde_json::Error) -> ArgsError {
@@ -179,7 +219,7 @@ impl ArgsWriter {
     /// No arguments yet.
     #[must_use]
     pub fn new() -> Self {
-        let mut out = Vec::with_capacity(USUAL_ARGS_BYTES);
+        let mut out = pieces::buffer();
         out.push(b'{');
         Self { out }
     }
@@ -204,9 +244,9 @@ impl ArgsWriter {
 
     /// The object's JSON text.
     #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
+    pub fn finish(mut self) -> Bytes {
         self.out.push(b'}');
-        self.out
+        pieces::finished(self.out)
     }
 }
 

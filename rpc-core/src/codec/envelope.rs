@@ -105,7 +105,7 @@ fn text_of(body: &[u8]) -> Result<&str, String> {
 
 /// Whether a `jsonrpc` member is the version we speak.
 fn is_version_2(raw: Option<&RawValue>) -> bool {
-    raw.is_some_and(|raw| raw.get() == "\"2.0\"" || super::raw::read_text(raw).is_ok_and(|text| text == "2.0"))
+    raw.is_some_and(|raw| raw.get() == "\"2.0\"" || super::raw::read_text(raw.get()).is_ok_and(|text| text == "2.0"))
 }
 
 #[cfg(test)]

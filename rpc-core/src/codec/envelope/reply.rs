@@ -76,7 +76,7 @@ pub(super) fn read_reply(text: &str) -> Result<ReplyBody<'_>, BadReply> {
 fn read_error(raw: &RawValue) -> Result<ErrorBody<'_>, BadReply> {
     let [code, message, data] = read_object(raw.get(), &ERROR_MEMBERS)?;
     let code = code.and_then(|raw| raw.get().parse().ok());
-    let message = message.and_then(|raw| read_text(raw).ok());
+    let message = message.and_then(|raw| read_text(raw.get()).ok());
     Ok(ErrorBody {
         code: code.ok_or_else(|| BadReply::new("the error's `code` must be an integer of 64 bits"))?,
         message: message.ok_or_else(|| BadReply::new("the error's `message` must be a string"))?,

@@ -167,7 +167,7 @@ fn check<'a>(
         return Err(refuse("`jsonrpc` must be \"2.0\""));
     }
     let method = method.ok_or_else(|| refuse("`method` is missing"))?;
-    let method = read_text(method).map_err(|_| refuse("`method` must be a string"))?;
+    let method = read_text(method.get()).map_err(|_| refuse("`method` must be a string"))?;
     match params.map(|raw| raw.get().as_bytes()[0]) {
         None | Some(b'{' | b'[') => Ok(Request { id, method, params }),
         _ => Err(refuse("`params` must be an object or an array, or left out")),

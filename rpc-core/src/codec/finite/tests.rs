@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use serde_json::value::RawValue;
 
 use super::*;
 
@@ -66,6 +67,51 @@ fn everything_else_is_as_serde_json_writes_it() {
     same([Shape::Unit, Shape::New(None), Shape::Tuple(1, 0.5), Shape::Struct { id: 7, at: 1.0 }]);
     same(FloatKeys(0.5));
     same(BTreeMap::from([(1, true), (-1, false)]));
+    same((BTreeMap::from([('"', ())]), BTreeMap::from([(true, 1)]), BTreeMap::from([(u128::MAX, 1)])));
+    same(std::collections::HashMap::<String, u8>::new());
+    same(serde_json::json!({"a": [null, {"b\n": -0.0}], "": {}}));
+    same((Ok::<_, ()>(Err::<(), _>([[0_u8; 0]; 2])), serde_bytes_like()));
+}
+
+/// Bytes, which serde passes as a list only through `serialize_bytes`.
+fn serde_bytes_like() -> impl Serialize {
+    struct Bytes;
+    impl Serialize for Bytes {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(&[0, 7, 255])
+        }
+    }
+    Bytes
+}
+
+#[test]
+fn what_displays_itself_is_escaped_or_refused() {
+    struct Shown(bool);
+    impl Display for Shown {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("\"\\\" \u{1} é")?;
+            if self.0 { Ok(()) } else { Err(fmt::Error) }
+        }
+    }
+    impl Serialize for Shown {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
+    }
+    assert_eq!(to_json(&Shown(true)), Ok(serde_json::to_vec(&Shown(true)).unwrap()));
+    assert!(to_json(&Shown(false)).is_err());
+}
+
+#[test]
+fn a_check_counts_what_would_be_written() {
+    let value = serde_json::json!({"a": [1, {"b": "\n"}], "c": [[[]]]});
+    let bytes = to_json(&value).unwrap().len();
+    assert_eq!(check_json(&value, 4, bytes), Ok(()));
+    assert!(check_json(&value, 3, bytes).unwrap_err().to_string().contains("deeper than 3 levels"));
+    assert!(check_json(&value, 4, bytes - 1).unwrap_err().to_string().contains("more than"));
+    let raw = RawValue::from_string("[[1]]".to_owned()).unwrap();
+    assert!(check_json(&[&raw], 3, 99).is_ok() && check_json(&[&raw], 2, 99).is_err());
+    assert!(check_json(&Shape::Tuple(1, 0.5), 2, 99).is_ok() && check_json(&Shape::Tuple(1, 0.5), 1, 99).is_err());
 }
 
 #[test]
