@@ -123,4 +123,9 @@ impl Covered {
 pub trait Caller: Send + Sync + 'static {
     /// Carries out `call`. The error says whether it ran.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>>;
+
+    /// As [`call`](Self::call), of a call that its caller keeps, as it may have to try again. Copies it, unless a caller knows better.
+    fn call_kept<'a>(&'a self, call: &Call) -> BoxFuture<'a, Result<Reply, RpcError>> {
+        self.call(call.clone())
+    }
 }

@@ -1,10 +1,17 @@
 //! A call that leaves this process: encode, hand to the router, decode.
 
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{self, Poll, ready};
+
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use super::typed::read_value;
 use super::{UnderWay, Wherever, nested_path};
-use crate::call::{Call, Context, Deadline, Outcome, Path, Target};
+use crate::call::id::Numbered;
+use crate::call::{Call, Context, Deadline, Outcome, Path, Reply, Target};
 use crate::codec::args::ArgsWriter;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::EncodeError;
@@ -38,28 +45,17 @@ impl<'a> Far<'a> {
     ) -> UnderWay<'a, R> {
         let mut args = ArgsWriter::new();
         // Encoded before the first await, so that arguments need not outlive it.
-        let params = match write(&mut args) {
-            Ok(()) => args.finish(),
+        let sent = match write(&mut args) {
+            Ok(()) => self.send(args.finish()),
             Err(error) => {
                 let message = format!("an argument of {} cannot be written as JSON: {error}", self.method.full_name);
-                let refused = RpcError::new(Kind::Encode, message).with_executed(Executed::No);
-                return UnderWay::refused(refused);
+                Err(RpcError::new(Kind::Encode, message).with_executed(Executed::No))
             }
         };
-        UnderWay::Boxed(Box::pin(async move {
-            match self.send(params).await {
-                Ok(Outcome::Value(body)) => {
-                    read_value(&body).map_or_else(R::refused, |value| R::from_result(Ok(value)))
-                }
-                Ok(Outcome::Failure { data, .. }) => {
-                    read_value(&data).map_or_else(R::refused, |failure| R::from_result(Err(failure)))
-                }
-                Err(error) => R::refused(error),
-            }
-        }))
+        sent.map_or_else(UnderWay::refused, UnderWay::Far)
     }
 
-    async fn send(self, params: Bytes) -> Result<Outcome, RpcError> {
+    fn send<R>(self, params: Bytes) -> Result<Sent<'a, R>, RpcError> {
         if !depth_within(&params, MAX_DEPTH + 1) {
             let message = format!("an argument of {} nests deeper than {MAX_DEPTH} levels", self.method.full_name);
             return Err(RpcError::new(Kind::Encode, message).with_executed(Executed::No));
@@ -74,8 +70,7 @@ impl<'a> Far<'a> {
             Some(context) => (context.deadline_of_nested(), context.trace().cloned()),
             None => (Deadline::after(self.wherever.settings().default_deadline), None),
         });
-        // Alive until the answer is here, or the caller has gone.
-        let (id, _open) = self.wherever.session().number(self.method);
+        let (id, open) = self.wherever.session().number(self.method);
         let call = Call {
             method: self.method,
             params,
@@ -88,6 +83,29 @@ impl<'a> Far<'a> {
             path: self.path,
             trace,
         };
-        self.wherever.caller().call(call).await.map(|reply| reply.outcome)
+        Ok(Sent { reply: self.wherever.caller().call(call), _open: open, of: PhantomData })
+    }
+}
+
+/// A call that is on its way; becomes its reply, as the method's type.
+pub struct Sent<'a, R> {
+    reply: BoxFuture<'a, Result<Reply, RpcError>>,
+    // Alive until the answer is here, or the caller has gone.
+    _open: Option<Numbered>,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R: MethodResult> Future for Sent<'_, R> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<R> {
+        let reply = ready!(self.reply.as_mut().poll(cx));
+        Poll::Ready(match reply.map(|reply| reply.outcome) {
+            Ok(Outcome::Value(body)) => read_value(&body).map_or_else(R::refused, |value| R::from_result(Ok(value))),
+            Ok(Outcome::Failure { data, .. }) => {
+                read_value(&data).map_or_else(R::refused, |failure| R::from_result(Err(failure)))
+            }
+            Err(error) => R::refused(error),
+        })
     }
 }

@@ -45,19 +45,19 @@ impl Router {
     /// Tries until there is an answer or a final error, in no case beyond the deadline. `worst` is the failure of the try that may
     /// have done most.
     async fn call_one(&self, mut call: Call, worst: &mut Option<RpcError>) -> Result<Reply, RpcError> {
-        if call.deadline.has_passed() {
-            return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call was sent"));
-        }
         let group = self.0.groups.get(call.method.group);
         let mut retry = Retry::new(call.method.repeatable(), self.0.can_learn()).recorded(call.method.is_recorded());
         let began = Instant::now();
+        if call.deadline.instant() <= began {
+            return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call was sent"));
+        }
         let mut avoid: Vec<NodeId> = Vec::new();
         // Retries earn nothing, or a storm of them would pay for itself.
         let mut earns = true;
         loop {
             let (error, place) = match self.place(&group, &mut call, &avoid) {
                 Err(error) => (error, None),
-                Ok(place) => match self.try_at(&place, call.clone(), earns).await {
+                Ok(place) => match self.try_at(&place, &call, earns).await {
                     Ok(reply) => return Ok(reply),
                     Err(error) => (error, Some(place)),
                 },
@@ -106,22 +106,21 @@ impl Router {
 
     /// Picks the node for the next try, and notes the epoch under which it is asked.
     fn place(&self, group: &Group, call: &mut Call, avoid: &[NodeId]) -> Result<Place, RpcError> {
-        let node = match &call.target {
+        match &call.target {
             Target::Slot(slot) => {
                 let unowned =
                     || RpcError::new(Kind::NoOwner, format!("no node is known to own slot {slot}")).at_slot(*slot, 0);
                 let owner = group.owner(*slot).ok_or_else(unowned)?;
                 call.epoch = owner.epoch;
-                owner.node
+                Ok(self.at(&owner.node))
             }
             Target::Node(id, _) => {
                 let unknown =
                     || RpcError::new(Kind::NoOwner, format!("no node {id} is known in group {}", group.name()));
-                group.member(id).ok_or_else(unknown)?
+                group.member(id).map(|node| self.at(&node)).ok_or_else(unknown)
             }
-            Target::Any | Target::All => self.pick(group, call, avoid)?,
-        };
-        Ok(self.at(&node))
+            Target::Any | Target::All => Ok(self.at(&self.pick(group, call, avoid)?)),
+        }
     }
 
     /// The node that the method's balancing policy picks among those that have not failed this call yet.
@@ -150,15 +149,15 @@ impl Router {
         }
     }
 
-    // No `async fn`, which would keep the call twice in the future of every call.
+    // No `async fn`, whose future would be that of both ways and what they are chosen by.
     fn try_at<'a>(
         &self,
         place: &'a Place,
-        call: Call,
+        call: &Call,
         earns: bool,
     ) -> impl Future<Output = Result<Reply, RpcError>> + use<'a> {
         match place {
-            Place::Here(here) => Either::Left(here.call(call)),
+            Place::Here(here) => Either::Left(here.call_kept(call)),
             Place::Peer(peer) => {
                 self.0.counts.remote.add();
                 if earns {

@@ -61,7 +61,9 @@ pub fn merge_replies<R: MethodResult<Value: Merge>>(
 
 /// Reads what a provider answered.
 pub(crate) fn read_value<T: DeserializeOwned>(body: &[u8]) -> Result<T, RpcError> {
-    serde_json::from_slice(body).map_err(|error| {
+    // Looked at once whether it is text, rather than at each of its texts; what is none is left to serde_json, which says where.
+    let read = str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
+    read.map_err(|error| {
         RpcError::new(Kind::Decode, format!("the method ran, but its reply cannot be read: {error}")).with_source(error)
     })
 }

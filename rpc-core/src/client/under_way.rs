@@ -6,6 +6,7 @@ use std::task::{self, Poll};
 
 use futures_util::future::BoxFuture;
 
+use super::far::Sent;
 use super::near::Running;
 use crate::error::RpcError;
 use crate::service::MethodResult;
@@ -16,7 +17,9 @@ use crate::service::MethodResult;
 pub enum UnderWay<'a, R> {
     /// To a provider in this process.
     Near(Running<'a, R>),
-    /// Any other. Boxed: it is large, and most calls are near.
+    /// Out of this process, or as if it were.
+    Far(Sent<'a, R>),
+    /// To a task of its own, or nowhere.
     Boxed(BoxFuture<'a, R>),
 }
 
@@ -35,6 +38,7 @@ impl<R: MethodResult> Future for UnderWay<'_, R> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<R> {
         match self.get_mut() {
             Self::Near(running) => Pin::new(running).poll(cx),
+            Self::Far(sent) => Pin::new(sent).poll(cx),
             Self::Boxed(future) => future.as_mut().poll(cx),
         }
     }

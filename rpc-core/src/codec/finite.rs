@@ -11,12 +11,14 @@ pub(super) mod text;
 
 use std::fmt::{self, Display};
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::{self, Serializer};
 
 use self::compound::Compound;
 use self::out::{Counted, Out};
 use self::text::{Escaping, write_text};
+use super::pieces;
 use crate::error::text::bounded;
 
 /// What the names of structs and fields begin with under which serde_json passes raw JSON and large numbers to itself.
@@ -47,6 +49,16 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError>
     let mut out = Vec::with_capacity(128);
     write_json(&mut out, value)?;
     Ok(out)
+}
+
+/// As [`to_json`], in memory that short values share with others: for what is not kept for long.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn to_piece<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+    let mut out = pieces::buffer();
+    write_json(&mut out, value)?;
+    Ok(pieces::finished(out))
 }
 
 /// Appends the value as compact JSON; on an error, `out` is as it was.

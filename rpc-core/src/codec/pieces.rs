@@ -45,6 +45,11 @@ pub fn copied(bytes: &[u8]) -> Bytes {
     in_block.unwrap_or_else(|_| Bytes::copy_from_slice(bytes))
 }
 
+/// The same bytes, for who keeps them for long: in memory that no other piece shares.
+pub fn kept(piece: &Bytes) -> Bytes {
+    if piece.len() > MOST { piece.clone() } else { Bytes::copy_from_slice(piece) }
+}
+
 /// An empty buffer to write to, for [`finished`] to take back.
 pub fn buffer() -> Vec<u8> {
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();

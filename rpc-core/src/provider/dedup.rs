@@ -37,6 +37,7 @@ pub use self::print::Print;
 use self::table::{Found, Table};
 use crate::call::deadline::MAX_DEADLINE;
 use crate::call::{CallId, Deadline, Outcome};
+use crate::codec::pieces;
 use crate::error::{Executed, Kind, RpcError};
 use crate::slot::Slot;
 
@@ -197,7 +198,14 @@ impl Recording {
     /// Records how the call ended, and tells those who wait for it.
     pub fn end(mut self, ended: &Ended) {
         self.is_over = true;
-        self.dedup.table().end(self.slot, self.id, ended.clone());
+        let kept = match ended {
+            Ok(Outcome::Value(value)) => Ok(Outcome::Value(pieces::kept(value))),
+            Ok(Outcome::Failure { message, data }) => {
+                Ok(Outcome::Failure { message: message.clone(), data: pieces::kept(data) })
+            }
+            Err(error) => Err(error.clone()),
+        };
+        self.dedup.table().end(self.slot, self.id, kept);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::call::context::Origin;
 use crate::call::{Call, CallId, Context, Deadline, Outcome, Path, Reply};
 use crate::codec::args::Args;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
-use crate::codec::finite::to_json;
+use crate::codec::finite::to_piece;
 use crate::error::{Executed, Kind, RpcError};
 use crate::route::cells::Occupied;
 use crate::route::coverage::Coverage;
@@ -202,7 +202,7 @@ impl Incoming {
                 return RpcError::new(Kind::Moved, format!("slot {slot} belongs to node {}", owner.node.id))
                     .at_slot(slot, owner.epoch)
                     .at_node(&owner.node.id)
-                    .with_address(owner.node.address);
+                    .with_address(owner.node.address.clone());
             }
             NotHere::NoOwner => (Kind::NoOwner, format!("no node owns slot {slot}")),
             NotHere::Parked => (Kind::Parked, format!("slot {slot} is being handed over")),
@@ -372,10 +372,10 @@ fn encode<R: MethodResult>(result: R) -> Result<Outcome, RpcError> {
             .with_executed(Executed::Yes)
     };
     Ok(match ran(result).into_result() {
-        Ok(value) => Outcome::Value(to_json(&value).map_err(unencodable)?.into()),
+        Ok(value) => Outcome::Value(to_piece(&value).map_err(unencodable)?),
         Err(failure) => {
             let message = failure.to_string();
-            Outcome::Failure { message, data: to_json(&failure).map_err(unencodable)?.into() }
+            Outcome::Failure { message, data: to_piece(&failure).map_err(unencodable)? }
         }
     })
 }

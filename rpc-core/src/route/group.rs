@@ -35,7 +35,8 @@ pub struct Group {
 
 /// A node that is or was of the group.
 struct Member {
-    info: NodeInfo,
+    // Shared, since every call asks for the owner of its slot.
+    info: Arc<NodeInfo>,
     // Whether the last map names it. Others stay, since slots may still point to them.
     is_listed: bool,
 }
@@ -52,7 +53,7 @@ struct Stretch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The node.
-    pub node: NodeInfo,
+    pub node: Arc<NodeInfo>,
     /// The slot's epoch.
     pub epoch: u64,
 }
@@ -203,11 +204,11 @@ impl Group {
     /// The nodes of the group, in the order in which they became known.
     pub fn members(&self) -> Vec<NodeInfo> {
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        members.iter().filter(|member| member.is_listed).map(|member| member.info.clone()).collect()
+        members.iter().filter(|member| member.is_listed).map(|member| NodeInfo::clone(&member.info)).collect()
     }
 
     /// The node of this id, also one that has left.
-    pub fn member(&self, id: &NodeId) -> Option<NodeInfo> {
+    pub fn member(&self, id: &NodeId) -> Option<Arc<NodeInfo>> {
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
         members.iter().find(|member| member.info.id == *id).map(|member| member.info.clone())
     }
@@ -388,7 +389,7 @@ impl Group {
         let (mut nodes, mut indices) = (Vec::new(), HashMap::new());
         for (index, member) in told {
             indices.insert(index, nodes.len());
-            nodes.push(member.info.clone());
+            nodes.push(NodeInfo::clone(&member.info));
         }
         (nodes, indices)
     }
@@ -401,7 +402,7 @@ impl Group {
         members.iter_mut().for_each(|member| member.is_listed = false);
         let mut indices = Vec::with_capacity(nodes.len());
         for node in nodes {
-            let member = Member { info: node.clone(), is_listed: true };
+            let member = Member { info: Arc::new(node.clone()), is_listed: true };
             let index = match by_id.get(&node.id) {
                 Some(&index) => {
                     members[index] = member;

@@ -47,8 +47,8 @@ impl Peer {
     ///
     /// # Errors
     /// What the peer or the way to it answered; it names the peer if it names no node.
-    pub fn call(&self, call: Call) -> impl Future<Output = Result<Reply, RpcError>> + Send + '_ {
-        self.caller.call(call).map_err(|error| error.at_node(&self.node.id))
+    pub fn call<'a>(&'a self, call: &Call) -> impl Future<Output = Result<Reply, RpcError>> + Send + use<'a> {
+        self.caller.call_kept(call).map_err(|error| error.at_node(&self.node.id))
     }
 }
 

@@ -154,7 +154,7 @@ mod tests {
         let group = Group::new("g").at(me.clone());
         Routes::of(me, "127.0.0.1:1".to_owned()).install(&group, Arc::new(picture));
         assert_eq!(
-            group.owner(slot).map(|owner| (owner.node.address, owner.epoch)),
+            group.owner(slot).map(|owner| (owner.node.address.clone(), owner.epoch)),
             Some(("127.0.0.1:1".to_owned(), 7))
         );
     }

@@ -140,7 +140,7 @@ impl Answer {
 impl SlotState for Dedup {
     fn begin_copy(&self, slot: Slot) -> Result<(), StateError> {
         let mut table = self.table();
-        let records = table.slots.entry(slot).or_default();
+        let records = table.slots.get_or_begin(slot);
         let done = records.by_call.iter().filter(|(_, record)| record.is_done());
         records.copying = Some(Copying { unsent: done.map(|(key, _)| *key).collect(), ..Copying::default() });
         Ok(())
@@ -149,7 +149,7 @@ impl SlotState for Dedup {
     fn pull(&self, slot: Slot, max_bytes: usize) -> Result<Pulled, StateError> {
         let mut table = self.table();
         let mut piece = Piece { v: VERSION, since: table.since(slot), done: Vec::new(), gone: Vec::new() };
-        let Some(Records { by_call, copying: Some(copying), .. }) = table.slots.get_mut(&slot) else {
+        let Some(Records { by_call, copying: Some(copying), .. }) = table.slots.get_mut(slot) else {
             return Err(failed(format!("no copy of slot {slot} was begun")));
         };
         if copying.is_begun && copying.pending() == 0 {
@@ -189,7 +189,7 @@ impl SlotState for Dedup {
 
     fn entries(&self, slot: Slot) -> Result<u64, StateError> {
         let table = self.table();
-        let records = table.slots.get(&slot).into_iter().flat_map(|records| records.by_call.values());
+        let records = table.slots.get(slot).into_iter().flat_map(|records| records.by_call.values());
         Ok(records.filter(|record| record.is_done()).count() as u64)
     }
 
@@ -200,7 +200,7 @@ impl SlotState for Dedup {
         let Piece { since, done, gone, .. } =
             read(piece).map_err(|why| StateError::Unreadable { state: NAME.to_owned(), slot, why })?;
         let mut table = self.table();
-        let staged = table.slots.entry(slot).or_default().staged.get_or_insert_default();
+        let staged = table.slots.get_or_begin(slot).staged.get_or_insert_default();
         staged.since = since;
         gone.iter().for_each(|key| drop(staged.done.remove(key)));
         staged.done.extend(done.into_iter().map(Done::came));
@@ -209,7 +209,7 @@ impl SlotState for Dedup {
 
     fn staged(&self, slot: Slot) -> Result<u64, StateError> {
         let table = self.table();
-        let staged = table.slots.get(&slot).and_then(|records| records.staged.as_ref());
+        let staged = table.slots.get(slot).and_then(|records| records.staged.as_ref());
         Ok(staged.map_or(0, |staged| staged.done.len()) as u64)
     }
 
@@ -219,7 +219,7 @@ impl SlotState for Dedup {
 
     fn open(&self, slot: Slot, epoch: u64, content: Content) -> Result<(), StateError> {
         let mut table = self.table();
-        let staged = table.slots.get_mut(&slot).and_then(|records| records.staged.take());
+        let staged = table.slots.get_mut(slot).and_then(|records| records.staged.take());
         match (content, staged) {
             (Content::Kept, _) => {}
             (Content::Staged, Some(staged)) => {

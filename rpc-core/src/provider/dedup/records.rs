@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 
 use super::copy::{Copying, Staged};
@@ -9,6 +10,7 @@ use super::print::Print;
 use super::{Ended, MAX_BYTES, MAX_RECORDS};
 use crate::call::Outcome;
 use crate::error::{Kind, RpcError};
+use crate::slot::Slot;
 
 /// What a record costs besides its answer, in bytes: its places in three maps.
 pub(super) const RECORD_SIZE: usize = 256;
@@ -22,10 +24,61 @@ const _: () = assert!(MAX_RECORDS * (RECORD_SIZE + SMALL_ANSWER) <= MAX_BYTES);
 /// Session and sequence.
 pub(super) type Key = (u64, u64);
 
+/// The records of every slot that has any, or is being copied.
+pub(super) struct BySlot {
+    slots: Box<[Option<Box<Records>>]>,
+    /// Of slots that have none any more, with their memory: a call's record is mostly the only one of its slot, and goes with the next call.
+    #[allow(clippy::vec_box, reason = "they move between here and the slots' places, which hold boxes")]
+    spare: Vec<Box<Records>>,
+}
+
+/// Records without a slot whose memory is kept.
+const MOST_SPARE: usize = 64;
+
+/// Places beyond this are not kept for the next slot.
+const SPARE_PLACES: usize = 64;
+
+impl BySlot {
+    pub(super) fn new() -> Self {
+        Self { slots: (0..Slot::COUNT).map(|_| None).collect(), spare: Vec::new() }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, slot: Slot) -> Option<&Records> {
+        self.slots[slot.index()].as_deref()
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Records> {
+        self.slots[slot.index()].as_deref_mut()
+    }
+
+    pub(super) fn get_or_begin(&mut self, slot: Slot) -> &mut Records {
+        self.slots[slot.index()].get_or_insert_with(|| self.spare.pop().unwrap_or_default())
+    }
+
+    /// Gives back what holds nothing any more.
+    pub(super) fn tidy(&mut self, slot: Slot) {
+        let place = &mut self.slots[slot.index()];
+        if place.as_ref().is_some_and(|records| records.is_idle())
+            && let Some(records) = place.take()
+            && self.spare.len() < MOST_SPARE
+            && records.by_call.capacity() <= SPARE_PLACES
+        {
+            self.spare.push(records);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+}
+
 /// The records of one slot.
 #[derive(Default)]
 pub(super) struct Records {
-    pub(super) by_call: HashMap<Key, Record>,
+    pub(super) by_call: HashMap<Key, Record, RandomState>,
     pub(super) bytes: usize,
     /// The calls with answers that can be dropped, by age: the same numbers as in the table's list.
     pub(super) large: BTreeMap<u64, Key>,

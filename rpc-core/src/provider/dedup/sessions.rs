@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use super::{MAX_SESSIONS, MAX_SESSIONS_OF_SLOT, RETRY_AFTER};
@@ -17,7 +18,7 @@ const SWEEP_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 /// All sessions known.
 pub(super) struct Sessions {
-    known: HashMap<u64, Session>,
+    known: HashMap<u64, Session, RandomState>,
     /// How many of them came by each slot: those who come by one must not use up the room of all.
     by_slot: Box<[u32]>,
     swept: Instant,
@@ -34,12 +35,12 @@ struct Session {
     records: BTreeMap<u64, Slot>,
 }
 
-/// The records of one session, by sequence, in the slots they lie in.
-pub(super) type ItsRecords = BTreeMap<u64, Slot>;
+/// Records of one session: their sequences, and the slots they lie in.
+pub(super) type ItsRecords = Vec<(u64, Slot)>;
 
 impl Sessions {
     pub(super) fn new(now: Instant) -> Self {
-        Self { known: HashMap::new(), by_slot: vec![0; usize::from(Slot::COUNT)].into(), swept: now }
+        Self { known: HashMap::default(), by_slot: vec![0; usize::from(Slot::COUNT)].into(), swept: now }
     }
 
     /// Up to where the session has every answer; 0 for one that is not known.
@@ -105,8 +106,11 @@ impl Sessions {
             return ItsRecords::new();
         };
         known.acked = acked;
-        let left = known.records.split_off(&acked.saturating_add(1));
-        std::mem::replace(&mut known.records, left)
+        let mut answered = ItsRecords::new();
+        while let Some(first) = known.records.first_entry().filter(|first| *first.key() <= acked) {
+            answered.push(first.remove_entry());
+        }
+        answered
     }
 
     /// Whether it is time to look for sessions past their need; sooner when there `is_need` of room.
@@ -122,7 +126,7 @@ impl Sessions {
         let gone = self.known.extract_if(|_, known| known.needed_until < now);
         gone.map(|(session, known)| {
             by_slot[known.came_by.index()] -= 1;
-            (session, known.records)
+            (session, known.records.into_iter().collect())
         })
         .collect()
     }

@@ -1,13 +1,13 @@
 //! The table of records, without its lock and its clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::copy::Came;
-use super::records::{Key, RECORD_SIZE, Record, Records, SMALL_ANSWER, Stage, size_of_answer};
+use super::records::{BySlot, Key, RECORD_SIZE, Record, Records, SMALL_ANSWER, Stage, size_of_answer};
 use super::sessions::{ItsRecords, Sessions};
 use super::{Arrival, Ended, MAX_BYTES, MAX_BYTES_OF_NODE, MAX_RECORDS, RETRY_AFTER};
 use crate::call::CallId;
@@ -16,7 +16,7 @@ use crate::slot::Slot;
 
 pub(super) struct Table {
     sessions: Sessions,
-    pub(super) slots: HashMap<Slot, Records>,
+    pub(super) slots: BySlot,
     /// The first epoch of which each slot's records are complete.
     since: Box<[u64]>,
     bytes: usize,
@@ -37,7 +37,7 @@ impl Table {
     pub(super) fn new(now: Instant, doubt: Duration) -> Self {
         Self {
             sessions: Sessions::new(now),
-            slots: HashMap::new(),
+            slots: BySlot::new(),
             since: vec![0; usize::from(Slot::COUNT)].into(),
             bytes: 0,
             large: BTreeMap::new(),
@@ -106,7 +106,7 @@ impl Table {
         if self.sessions.place(id.session, id.sequence).is_some_and(|its| its != slot) {
             return another("for another slot");
         }
-        let record = self.slots.get_mut(&slot).and_then(|records| records.by_call.get_mut(&(id.session, id.sequence)));
+        let record = self.slots.get_mut(slot).and_then(|records| records.by_call.get_mut(&(id.session, id.sequence)));
         let Some(record) = record else { return Ok(None) };
         if record.print.is_some_and(|print| print != call.print) {
             return another("for another method or with other arguments");
@@ -126,7 +126,7 @@ impl Table {
     fn check_room(&mut self, slot: Slot, session: u64) -> Result<(), RpcError> {
         self.sessions.check_room(session, slot)?;
         self.make_room(slot, RECORD_SIZE);
-        let (count, bytes) = self.slots.get(&slot).map_or((0, 0), |records| (records.by_call.len(), records.bytes));
+        let (count, bytes) = self.slots.get(slot).map_or((0, 0), |records| (records.by_call.len(), records.bytes));
         let is_full = count >= MAX_RECORDS || bytes + RECORD_SIZE > MAX_BYTES;
         if !is_full && self.bytes + RECORD_SIZE <= MAX_BYTES_OF_NODE {
             return Ok(());
@@ -140,7 +140,7 @@ impl Table {
 
     /// Drops the oldest answers until `bytes` more fit: first the slot's own, then those of all slots. That they were given stays.
     fn make_room(&mut self, slot: Slot, bytes: usize) {
-        while let Some(records) = self.slots.get(&slot)
+        while let Some(records) = self.slots.get(slot)
             && records.bytes + bytes > MAX_BYTES
             && let Some((&age, &key)) = records.large.first_key_value()
         {
@@ -155,7 +155,7 @@ impl Table {
 
     fn drop_answer(&mut self, age: u64, slot: Slot, key: Key) {
         self.large.remove(&age);
-        let Some(records) = self.slots.get_mut(&slot) else { return };
+        let Some(records) = self.slots.get_mut(slot) else { return };
         records.large.remove(&age);
         if let Some(record) = records.by_call.get_mut(&key) {
             let freed = record.size() - RECORD_SIZE;
@@ -168,7 +168,7 @@ impl Table {
     /// Records how a call ended, if anybody still wants to know.
     pub(super) fn end(&mut self, slot: Slot, id: CallId, ended: Ended) {
         let key = (id.session, id.sequence);
-        let Some(records) = self.slots.get_mut(&slot) else { return };
+        let Some(records) = self.slots.get_mut(slot) else { return };
         let Some(record) = records.by_call.get_mut(&key) else { return };
         let Stage::Running(waiting) = &mut record.stage else { return };
         for waiting in std::mem::take(waiting) {
@@ -192,7 +192,7 @@ impl Table {
 
     fn insert(&mut self, slot: Slot, key: Key, record: Record) {
         let size = record.size();
-        let records = self.slots.entry(slot).or_default();
+        let records = self.slots.get_or_begin(slot);
         records.by_call.insert(key, record);
         records.bytes += size;
         self.bytes += size;
@@ -205,7 +205,7 @@ impl Table {
 
     /// Drops the record from its slot; its session's list is the caller's to keep.
     fn drop_record(&mut self, slot: Slot, key: Key) {
-        let Some(records) = self.slots.get_mut(&slot) else { return };
+        let Some(records) = self.slots.get_mut(slot) else { return };
         if let Some(record) = records.by_call.remove(&key) {
             records.bytes -= record.size();
             self.bytes -= record.size();
@@ -217,9 +217,7 @@ impl Table {
         if let Some(copying) = &mut records.copying {
             copying.dropped(key);
         }
-        if records.is_idle() {
-            self.slots.remove(&slot);
-        }
+        self.slots.tidy(slot);
     }
 
     /// Forgets the sessions of which nothing can be on its way any more.
@@ -230,7 +228,7 @@ impl Table {
     }
 
     pub(super) fn records(&self, slot: Slot) -> usize {
-        self.slots.get(&slot).map_or(0, |records| records.by_call.len())
+        self.slots.get(slot).map_or(0, |records| records.by_call.len())
     }
 
     pub(super) fn since(&self, slot: Slot) -> u64 {
@@ -244,7 +242,7 @@ impl Table {
     /// Begins the history of `slot` anew.
     pub(super) fn clear(&mut self, slot: Slot, since: u64) {
         self.since[slot.index()] = since;
-        let Some(records) = self.slots.get(&slot) else { return };
+        let Some(records) = self.slots.get(slot) else { return };
         for key in records.by_call.keys().copied().collect::<Vec<_>>() {
             self.sessions.remove(key.0, key.1);
             self.drop_record(slot, key);
@@ -270,18 +268,16 @@ impl Table {
 
     /// Notes that a call has ended, without its answer.
     fn mark(&mut self, slot: Slot, key: Key) {
-        if let Some(record) = self.slots.get_mut(&slot).and_then(|records| records.by_call.get_mut(&key)) {
+        if let Some(record) = self.slots.get_mut(slot).and_then(|records| records.by_call.get_mut(&key)) {
             record.stage = Stage::Dropped;
         }
     }
 
     /// Changes what is kept for `slot`, and gives back what holds nothing then.
     pub(super) fn change(&mut self, slot: Slot, body: impl FnOnce(&mut Records)) {
-        let Some(records) = self.slots.get_mut(&slot) else { return };
+        let Some(records) = self.slots.get_mut(slot) else { return };
         body(records);
-        if records.is_idle() {
-            self.slots.remove(&slot);
-        }
+        self.slots.tidy(slot);
     }
 
     #[cfg(test)]

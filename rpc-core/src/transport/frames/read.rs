@@ -66,7 +66,7 @@ pub fn whole(bytes: &[u8], max_frame: usize) -> Result<usize, Fault> {
         let end = rest.first_chunk().map(|length| LENGTH_BYTES.saturating_add(u32::from_le_bytes(*length) as usize));
         match end {
             Some(end) if (LENGTH_BYTES + 1..=LENGTH_BYTES + max_frame).contains(&end) && end <= rest.len() => {
-                whole += end
+                whole += end;
             }
             _ => {
                 // The rest is no whole frame, or one of a length that is not taken.

@@ -37,14 +37,26 @@ pub struct Connection {
 pub struct NotTaken(pub RpcError);
 
 /// What came of the attempt to write a call down.
-enum Begun<'a> {
-    Sent(Waiting<'a>),
+enum Begun {
+    Sent(Waiting),
     /// Too much waits to be written.
     Full,
     /// No calls are taken any more.
     Over(NotTaken),
     /// This call cannot be sent on any connection.
     Refused(RpcError),
+}
+
+/// One of the places for calls that the peer takes at once, if the call needs one.
+struct Turn<'a>(Option<SemaphorePermit<'a>>);
+
+impl Turn<'_> {
+    /// Whoever waits for the reply gives it back.
+    fn passes_on(self) {
+        if let Some(turn) = self.0 {
+            turn.forget();
+        }
+    }
 }
 
 impl Connection {
@@ -82,13 +94,16 @@ impl Connection {
     /// # Cancel safety
     /// Dropping the future takes the call back, unless its method is detached.
     pub async fn call(&self, call: &Call) -> Result<Answer, NotTaken> {
-        let _turn = match self.turn(call).await {
+        let turn = match self.turn(call).await {
             Ok(turn) => turn,
             Err(late) => return Ok(Err(late)),
         };
         loop {
-            match self.send(call) {
-                Begun::Sent(waiting) => return Ok(waiting.await),
+            match self.send(call, &turn) {
+                Begun::Sent(waiting) => {
+                    turn.passes_on();
+                    return Ok(waiting.await);
+                }
                 Begun::Over(not_taken) => return Err(not_taken),
                 Begun::Refused(error) => return Ok(Err(error)),
                 Begun::Full => {
@@ -100,19 +115,38 @@ impl Connection {
         }
     }
 
-    /// Waits until fewer calls are under way than the peer takes; nobody waits for a turn on a connection that is over. A call that a running
-    /// call waits for needs no turn: otherwise chains of calls between two nodes could hold all turns in both directions.
-    async fn turn(&self, call: &Call) -> Result<Option<SemaphorePermit<'_>>, RpcError> {
-        if call.path.depth() > 0 {
-            return Ok(None);
+    /// As [`call`](Self::call), if the call can be written down now: nothing is waited for but the reply. `None` if it cannot, or not on this
+    /// connection.
+    pub fn begin_call(&self, call: &Call) -> Option<Result<Waiting, RpcError>> {
+        let turn = self.free_turn(call)?;
+        match self.send(call, &turn) {
+            Begun::Sent(waiting) => {
+                turn.passes_on();
+                Some(Ok(waiting))
+            }
+            Begun::Refused(error) => Some(Err(error)),
+            Begun::Full | Begun::Over(_) => None,
         }
-        if let Ok(turn) = self.shared.turns.try_acquire() {
-            return Ok(Some(turn));
+    }
+
+    /// Waits until fewer calls are under way than the peer takes; nobody waits for a turn on a connection that is over.
+    async fn turn(&self, call: &Call) -> Result<Turn<'_>, RpcError> {
+        if let Some(turn) = self.free_turn(call) {
+            return Ok(turn);
         }
         match timeout_at(call.deadline.instant(), self.shared.turns.acquire()).await {
-            Ok(turn) => Ok(turn.ok()),
+            Ok(turn) => Ok(Turn(turn.ok())),
             Err(_passed) => Err(self.unsent(call, "before its turn came: as many calls as may be are under way")),
         }
+    }
+
+    /// A turn for which nobody has to wait. A call that a running call waits for needs none: otherwise chains of calls between two nodes could
+    /// hold all turns in both directions.
+    fn free_turn(&self, call: &Call) -> Option<Turn<'_>> {
+        if call.path.depth() > 0 {
+            return Some(Turn(None));
+        }
+        self.shared.turns.try_acquire().ok().map(|turn| Turn(Some(turn)))
     }
 
     /// Waits until what was said before has mostly been written, or the connection is over.
@@ -128,8 +162,8 @@ impl Connection {
         made.map_err(|_passed| self.unsent(call, "before it could be written: the node does not read"))
     }
 
-    /// Writes `call` down, if there is room.
-    fn send(&self, call: &Call) -> Begun<'_> {
+    /// Writes `call` down, if there is room; if so, its turn goes with it.
+    fn send(&self, call: &Call, turn: &Turn<'_>) -> Begun {
         let left = call.deadline.remaining();
         if left.is_zero() {
             return Begun::Refused(self.unsent(call, "before it could be written"));
@@ -172,7 +206,7 @@ impl Connection {
         if must_wake | (is_alone && !self.shared.write() && self.shared.lock().must_wake()) {
             self.shared.driver.wake();
         }
-        Begun::Sent(Waiting::new(&self.shared, request, call, is_short))
+        Begun::Sent(Waiting::new(&self.shared, turn.0.is_some(), request, call, is_short))
     }
 
     fn unsent(&self, call: &Call, when: &str) -> RpcError {

@@ -1,5 +1,6 @@
 //! One peer: its connection, made when it is first needed and again when it broke, or plain HTTP where there can be none.
 
+use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,18 @@ enum Way {
 }
 
 impl Caller for FramesPeer {
+    fn call_kept<'a>(&'a self, call: &Call) -> BoxFuture<'a, Result<Reply, RpcError>> {
+        let connection = match &*self.lock() {
+            Link::Up(connection, ..) => Some(connection.clone()),
+            _ => None,
+        };
+        match connection.and_then(|connection| connection.begin_call(call)) {
+            Some(Ok(waiting)) => Box::pin(waiting),
+            Some(Err(error)) => Box::pin(ready(Err(error))),
+            None => self.call(call.clone()),
+        }
+    }
+
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
             let mut closed = 0;

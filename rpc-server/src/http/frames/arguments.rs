@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rpc_core::codec::pieces;
 use rpc_core::transport::frames::{Fault, Of, Parts};
 use rpc_core::{Kind, RpcError};
 
@@ -94,7 +95,7 @@ impl Arguments {
 
 /// The arguments of a call, out of what was read: copied, unless they are most of it, which a call that waits for long would keep alive.
 fn slice(frames: &Bytes, payload: &[u8]) -> Bytes {
-    if payload.len() < frames.len() / 2 { Bytes::copy_from_slice(payload) } else { frames.slice_ref(payload) }
+    if payload.len() < frames.len() / 2 { pieces::copied(payload) } else { frames.slice_ref(payload) }
 }
 
 fn no_memory() -> RpcError {

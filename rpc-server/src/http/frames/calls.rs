@@ -1,5 +1,6 @@
 //! Makes a call of a frame, and runs it: at once if it is ready at its first poll, as nearly all are, else in a task.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -11,6 +12,7 @@ use rpc_core::call::{Call, Deadline, Outcome, Path, Reply, Target};
 use rpc_core::codec::envelope::{MAX_DEPTH, depth_within};
 use rpc_core::limits::MAX_HOPS;
 use rpc_core::provider::Incoming;
+use rpc_core::service::MethodDescriptor;
 use rpc_core::transport::frames::CallFrame;
 use rpc_core::transport::headers::ANSWERED_METHOD;
 use rpc_core::{Kind, RpcError};
@@ -23,6 +25,8 @@ use crate::node::Node;
 pub(super) struct Calls<'a> {
     pub(super) node: &'a Node,
     pub(super) answers: &'a Arc<Answers>,
+    /// The method called last: mostly it is called again.
+    pub(super) last: &'a Cell<Option<&'static MethodDescriptor>>,
     /// When the batch was read.
     pub(super) at: Instant,
     /// Earlier calls of the batch have computed for long: the others must not wait for more of that.
@@ -43,7 +47,7 @@ impl Calls<'_> {
             return Ok(());
         }
         let here = self.node.here();
-        let method = self.node.catalogue().find(frame.method)?;
+        let method = self.method(frame.method)?;
         let place = here.in_flight.admit()?;
         self.node.counts().served.add();
         let incoming = Incoming::from_call(self.call(frame, method, params)?, here.clone()).from_peer();
@@ -77,12 +81,16 @@ impl Calls<'_> {
         }
     }
 
-    fn call(
-        &self,
-        frame: &CallFrame<'_>,
-        method: &'static rpc_core::service::MethodDescriptor,
-        params: Bytes,
-    ) -> Result<Call, RpcError> {
+    fn method(&self, name: &str) -> Result<&'static MethodDescriptor, RpcError> {
+        if let Some(last) = self.last.get().filter(|last| last.full_name == name) {
+            return Ok(last);
+        }
+        let method = self.node.catalogue().find(name)?;
+        self.last.set(Some(method));
+        Ok(method)
+    }
+
+    fn call(&self, frame: &CallFrame<'_>, method: &'static MethodDescriptor, params: Bytes) -> Result<Call, RpcError> {
         if frame.hops > MAX_HOPS {
             let message =
                 format!("the call was passed on {} times, more than {MAX_HOPS}: it goes in a circle", frame.hops);

@@ -1,5 +1,6 @@
 //! One connection of frames, from the hellos to its end.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use rpc_core::error::bounded;
 use rpc_core::limits::ENVELOPE_ROOM;
+use rpc_core::service::MethodDescriptor;
 use rpc_core::transport::frames::{
     ByeCode, Fault, Frame, Hello, MAX_FRAME, Next, Of, next, whole, write_bye, write_go_away, write_hello, write_ping,
 };
@@ -89,6 +91,7 @@ pub(super) struct Session<IO> {
     arguments: Arguments,
     max_frame: usize,
     answers: Arc<Answers>,
+    last_method: Cell<Option<&'static MethodDescriptor>>,
     batch: Vec<u8>,
     at: usize,
     look: Pin<Box<Sleep>>,
@@ -119,6 +122,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
             read_at: Instant::now(),
             max_frame: MAX_FRAME,
             answers: Arc::default(),
+            last_method: Cell::new(None),
             batch: Vec::new(),
             at: 0,
             look: Box::pin(sleep(LOOK)),
@@ -380,7 +384,8 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
         }
         let frames = std::mem::take(&mut self.frames);
         let (node, answers) = (self.node.clone(), self.answers.clone());
-        let mut calls = Calls { node: &node, answers: &answers, at: self.read_at, is_late: false };
+        let mut calls =
+            Calls { node: &node, answers: &answers, last: &self.last_method, at: self.read_at, is_late: false };
         let (mut at, mut begun): (usize, u32) = (0, 0);
         // Those that were read earlier have waited for room meanwhile, which is no time of computing.
         let started = if is_fresh { self.read_at } else { Instant::now() };

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::time::{Sleep, sleep_until};
@@ -15,8 +16,10 @@ use crate::transport::multiplex::waiters::Look;
 /// Becomes the reply to one request. Dropping it takes the call back.
 ///
 /// Nearly all replies come before a timer is worth its cost: it is armed when the connection's driver finds the request to be old.
-pub struct Waiting<'a> {
-    shared: &'a Shared,
+pub struct Waiting {
+    shared: Arc<Shared>,
+    /// The call is one of those that the peer takes at once, and makes room for another when it is over.
+    has_turn: bool,
     request: u64,
     method: &'static str,
     deadline: Deadline,
@@ -26,10 +29,11 @@ pub struct Waiting<'a> {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<'a> Waiting<'a> {
-    pub(super) fn new(shared: &'a Shared, request: u64, call: &Call, is_short: bool) -> Self {
+impl Waiting {
+    pub(super) fn new(shared: &Arc<Shared>, has_turn: bool, request: u64, call: &Call, is_short: bool) -> Self {
         let (method, deadline, is_detached) = (call.method.full_name, call.deadline, call.method.detach);
-        Self { shared, request, method, deadline, is_detached, is_short, is_over: false, timer: None }
+        let shared = shared.clone();
+        Self { shared, has_turn, request, method, deadline, is_detached, is_short, is_over: false, timer: None }
     }
 
     /// Ends the wait, as nobody waits longer than the deadline.
@@ -45,7 +49,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-impl Future for Waiting<'_> {
+impl Future for Waiting {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
@@ -71,10 +75,13 @@ impl Future for Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.is_over {
             self.shared.take_back(self.request, self.is_detached);
+        }
+        if self.has_turn {
+            self.shared.turns.add_permits(1);
         }
     }
 }
