@@ -12,6 +12,8 @@
 mod beats;
 mod complaints;
 mod decide;
+#[cfg(test)]
+mod fixtures;
 mod holder;
 mod joined;
 mod lead;

@@ -174,6 +174,11 @@ impl Authority {
         self.until().is_some_and(|until| now < until)
     }
 
+    /// How long an answer to a beat is of use: a later one gives nothing.
+    pub fn patience(&self) -> Duration {
+        self.timing.authority
+    }
+
     /// When the next beat is due; `None` if there will be none.
     pub fn next_beat(&self) -> Option<Duration> {
         (!self.is_over()).then_some(self.next)

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use rpc_core::clock::Clock;
-use rpc_core::cluster::authority::{Authority as Machine, State, Stop};
+use rpc_core::cluster::authority::{Authority as Machine, Claim, State, Stop};
 use rpc_core::coordinator::{Coordinator, CoordinatorError};
 use rpc_core::provider::authority::Authority;
 use tokio::time::{sleep, timeout};
@@ -19,12 +21,16 @@ pub(super) enum Over {
 }
 
 /// Writes beats for as long as it is polled, and ends when there will be no authority any more.
+///
+/// A beat does not wait for the answer to the one before: a coordinator that takes its time, but answers each within D less a third of it, costs
+/// nobody his authority. Each is given up after D, so that there are never more than a few.
 pub(super) async fn beat(
     coordinator: Arc<dyn Coordinator>,
     clock: Arc<dyn Clock>,
     mut machine: Machine,
     authority: &Authority,
 ) -> Over {
+    let mut unanswered = FuturesUnordered::new();
     loop {
         let now = clock.now();
         match machine.state(now) {
@@ -38,21 +44,25 @@ pub(super) async fn beat(
             }
             _ => {}
         }
-        let Some(claim) = machine.due(now) else {
-            let next = machine.next_beat().unwrap_or(now);
-            sleep(next.saturating_sub(now).max(Duration::from_millis(1))).await;
-            continue;
-        };
-        // A beat that is not answered before the next one is due is given up: a late answer would give little.
-        let patience = machine.next_beat().unwrap_or(now).saturating_sub(now);
-        let late = || Err(CoordinatorError::Unavailable("no answer to a beat".to_owned()));
-        let answer = timeout(patience, coordinator.transact(claim.txn)).await.unwrap_or_else(|_| late());
-        if let Err(error) = &answer {
-            tracing::warn!(%error, "a beat was not answered");
+        if let Some(Claim { sent, txn }) = machine.due(now) {
+            let (coordinator, patience) = (coordinator.clone(), machine.patience());
+            unanswered.push(async move { (sent, timeout(patience, coordinator.transact(txn)).await) });
         }
-        machine.answered(claim.sent, answer.as_ref());
-        if let Some(until) = machine.until() {
-            authority.extend(until);
+        let next = machine.next_beat().unwrap_or(now);
+        tokio::select! {
+            biased;
+            Some((sent, answer)) = unanswered.next() => {
+                let late = |_| Err(CoordinatorError::Unavailable("no answer to a beat".to_owned()));
+                let answer = answer.unwrap_or_else(late);
+                if let Err(error) = &answer {
+                    tracing::warn!(%error, "a beat was not answered");
+                }
+                machine.answered(sent, answer.as_ref());
+                if let Some(until) = machine.until() {
+                    authority.extend(until);
+                }
+            }
+            () = sleep(next.saturating_sub(now).max(Duration::from_millis(1))) => {}
         }
     }
 }
@@ -63,5 +73,76 @@ fn why(stop: Stop) -> &'static str {
         Stop::MetaMissing => "the cluster's own record is gone: the coordinator's data was wiped",
         Stop::MetaChanged => "the cluster's own record was written anew: this is another cluster, or an old backup",
         Stop::CoordinatorChanged => "the coordinator's data is not what it was",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+    use rpc_core::cluster::authority::Timing;
+    use rpc_core::cluster::records::{FORMAT, Incarnation, META, Meta, write};
+    use rpc_core::coordinator::embedded::Embedded;
+    use rpc_core::coordinator::{Op, Txn};
+    use tokio::time::Instant;
+
+    use super::super::fixtures::{Behind, Between};
+    use super::*;
+
+    /// The runtime's time, which a test may stop.
+    struct Paused(Instant);
+
+    impl Clock for Paused {
+        fn now(&self) -> Duration {
+            self.0.elapsed()
+        }
+    }
+
+    /// Takes so long to answer.
+    struct Slow(Duration);
+
+    impl Between for Slow {
+        fn after(&self) -> BoxFuture<'static, Result<(), CoordinatorError>> {
+            let wait = sleep(self.0);
+            Box::pin(async move {
+                wait.await;
+                Ok(())
+            })
+        }
+    }
+
+    /// For how much of a minute a node has no authority whose coordinator takes so long to answer.
+    async fn without_authority(answer_after: Duration) -> Duration {
+        let clock = Arc::new(Paused(Instant::now()));
+        let store = Embedded::in_memory(clock.clone());
+        let meta = Meta { format: FORMAT, cluster: "ours".to_owned() };
+        let put = Op::Put { key: META.to_owned(), value: write(&meta), lease: None };
+        let found = store.transact(Txn { ops: vec![put], ..Txn::default() }).await.expect("it answers");
+        let machine = Machine::new(Timing::default(), "a:1".into(), Incarnation(1), "ours", found.revision);
+        let authority = Authority::leased(clock.clone());
+        let beats = beat(Arc::new(Behind(store, Slow(answer_after))), clock.clone(), machine, &authority);
+        let watching = async {
+            while !authority.holds() {
+                sleep(Duration::from_millis(10)).await;
+            }
+            let mut without = Duration::ZERO;
+            let since = clock.now();
+            while clock.now() - since < Duration::from_secs(60) {
+                sleep(Duration::from_millis(10)).await;
+                without += if authority.holds() { Duration::ZERO } else { Duration::from_millis(10) };
+            }
+            without
+        };
+        tokio::select! {
+            over = beats => panic!("{over:?}"),
+            without = watching => without,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_coordinator_that_answers_each_beat_late_costs_no_authority() {
+        for answer_after in [0, 1400, 2600].map(Duration::from_millis) {
+            assert_eq!(without_authority(answer_after).await, Duration::ZERO, "{answer_after:?}");
+        }
+        assert!(without_authority(Duration::from_millis(3900)).await > Duration::from_secs(30), "that is too late");
     }
 }

@@ -17,7 +17,7 @@ use rpc_core::coordinator::mirror::Mirror;
 use rpc_core::provider::{Here, Registry};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::beats::{self, Over};
 use super::complaints::Complaints;
@@ -31,8 +31,9 @@ use super::planted::{self, Planted};
 use super::start::Start;
 use super::steward::{Moves, Steward};
 
-/// Longest wait for the coordinator while a node leaves: whoever waits for it to end has better things to do.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Longest wait for the coordinator while a node leaves: longer than it takes to notice that the node's record is gone, and to write it anew, with
+/// the usual lease. Whoever waits for the node to end has better things to do.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// How often a leaving node looks whether its slots are gone, beside being told.
 const LOOK: Duration = Duration::from_millis(50);
@@ -285,8 +286,13 @@ impl Live {
         let Some(Current { joined, .. }) = self.current() else { return };
         *joined.state.write().unwrap_or_else(PoisonError::into_inner) = NodeState::Leaving;
         let record = self.record(joined.incarnation, NodeState::Leaving);
-        let told = timeout(FAREWELL, membership::update(joined.coordinator(), &record)).await;
-        if !matches!(told, Ok(Ok(true))) {
+        // A record that is not there, as after the coordinator was away, is about to be written anew, and then says the same.
+        let told = async {
+            while !matches!(membership::update(joined.coordinator(), &record).await, Ok(true)) {
+                sleep(LOOK).await;
+            }
+        };
+        if timeout(FAREWELL, told).await.is_err() {
             tracing::warn!("nobody could be told that this node leaves: its slots go with it");
             return;
         }

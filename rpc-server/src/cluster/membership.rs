@@ -245,52 +245,22 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use futures_util::future::BoxFuture;
-    use futures_util::stream::BoxStream;
     use rpc_core::clock::BootClock;
     use rpc_core::cluster::records::{Incarnation, NodeState};
     use rpc_core::coordinator::embedded::Embedded;
-    use rpc_core::coordinator::{Changes, Range, Revision, TxnOutcome};
 
+    use super::super::fixtures::{Behind, Between};
     use super::*;
 
-    /// A coordinator whose first answer to a registration is lost.
-    struct Mumbling(Arc<Embedded>, AtomicBool);
+    /// Loses an answer, if it is told to.
+    struct Mumbling(AtomicBool);
 
-    impl Coordinator for Mumbling {
-        fn kind(&self) -> &'static str {
-            "mumbling"
-        }
-
-        fn range<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Range, CoordinatorError>> {
-            self.0.range(prefix)
-        }
-
-        fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
-            Box::pin(async move {
-                let outcome = self.0.transact(txn).await;
-                let is_lost = self.1.swap(false, Ordering::Relaxed);
-                if is_lost { Err(CoordinatorError::Unavailable("lost".to_owned())) } else { outcome }
-            })
-        }
-
-        fn grant(&self, ttl: Duration) -> BoxFuture<'_, Result<LeaseId, CoordinatorError>> {
-            self.0.grant(ttl)
-        }
-
-        fn keep_alive(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
-            self.0.keep_alive(lease)
-        }
-
-        fn revoke(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
-            self.0.revoke(lease)
-        }
-
-        fn watch<'a>(
-            &'a self,
-            prefix: &'a str,
-            from: Revision,
-        ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Changes, CoordinatorError>>, CoordinatorError>> {
-            self.0.watch(prefix, from)
+    impl Between for Mumbling {
+        fn after(&self) -> BoxFuture<'static, Result<(), CoordinatorError>> {
+            let is_lost = self.0.swap(false, Ordering::Relaxed);
+            Box::pin(
+                async move { if is_lost { Err(CoordinatorError::Unavailable("lost".to_owned())) } else { Ok(()) } },
+            )
         }
     }
 
@@ -313,79 +283,40 @@ mod tests {
 
     #[tokio::test]
     async fn a_registration_whose_answer_was_lost_keeps_the_lease_of_its_record() {
-        let coordinator = Mumbling(Embedded::in_memory(Arc::new(BootClock)), AtomicBool::new(false));
+        let coordinator = Behind(Embedded::in_memory(Arc::new(BootClock)), Mumbling(AtomicBool::new(false)));
         find(&coordinator, "cluster").await.expect("it is founded");
         let record = record(7);
-        coordinator.1.store(true, Ordering::Relaxed);
+        coordinator.1.0.store(true, Ordering::Relaxed);
         let lease = register(&coordinator, &record, Duration::from_secs(60)).await.expect("it is registered");
         let key = records::node_key(&record.id);
         let there = coordinator.range(&key).await.expect("it answers").entries;
         assert_eq!(there.first().and_then(|entry| entry.lease), Some(lease));
     }
 
-    /// A coordinator that is out of space for as long as it is told so.
-    struct Full(Arc<Embedded>, AtomicBool);
+    /// Out of space for as long as it is told so.
+    struct Full(AtomicBool);
 
-    impl Full {
-        fn check(&self) -> Result<(), CoordinatorError> {
-            let is_full = self.1.load(Ordering::Relaxed);
-            if is_full { Err(CoordinatorError::Refused("database space exceeded".to_owned())) } else { Ok(()) }
-        }
-    }
-
-    impl Coordinator for Full {
-        fn kind(&self) -> &'static str {
-            "full"
-        }
-
-        fn range<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Range, CoordinatorError>> {
-            self.0.range(prefix)
-        }
-
-        fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
-            Box::pin(async move {
-                self.check()?;
-                self.0.transact(txn).await
-            })
-        }
-
-        fn grant(&self, ttl: Duration) -> BoxFuture<'_, Result<LeaseId, CoordinatorError>> {
-            Box::pin(async move {
-                self.check()?;
-                self.0.grant(ttl).await
-            })
-        }
-
-        fn keep_alive(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
-            self.0.keep_alive(lease)
-        }
-
-        fn revoke(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
-            self.0.revoke(lease)
-        }
-
-        fn watch<'a>(
-            &'a self,
-            prefix: &'a str,
-            from: Revision,
-        ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Changes, CoordinatorError>>, CoordinatorError>> {
-            self.0.watch(prefix, from)
+    impl Between for Full {
+        fn before(&self) -> BoxFuture<'static, Result<(), CoordinatorError>> {
+            let is_full = self.0.load(Ordering::Relaxed);
+            let refused = || Err(CoordinatorError::Refused("database space exceeded".to_owned()));
+            Box::pin(async move { if is_full { refused() } else { Ok(()) } })
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_member_waits_for_a_coordinator_that_has_no_space_for_its_record() {
-        let coordinator = Arc::new(Full(Embedded::in_memory(Arc::new(BootClock)), AtomicBool::new(false)));
+        let coordinator = Arc::new(Behind(Embedded::in_memory(Arc::new(BootClock)), Full(AtomicBool::new(false))));
         find(&*coordinator, "cluster").await.expect("it is founded");
         let (record, ttl) = (record(7), Duration::from_secs(5));
         let lease = register(&*coordinator, &record, ttl).await.expect("it is registered");
         coordinator.revoke(lease).await.expect("it ends");
-        coordinator.1.store(true, Ordering::Relaxed);
+        coordinator.1.0.store(true, Ordering::Relaxed);
         let shown = AtomicU64::new(lease);
         let keeping = keep(coordinator.clone(), || record.clone(), lease, &shown, ttl);
         tokio::pin!(keeping);
         assert!(tokio::time::timeout(10 * ttl, &mut keeping).await.is_err(), "it does not give up");
-        coordinator.1.store(false, Ordering::Relaxed);
+        coordinator.1.0.store(false, Ordering::Relaxed);
         assert!(tokio::time::timeout(ttl, &mut keeping).await.is_err());
         assert!(keys(&*coordinator).await.contains(&records::node_key(&record.id)));
         assert_ne!(shown.load(Ordering::Acquire), lease);
