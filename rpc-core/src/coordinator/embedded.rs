@@ -4,6 +4,7 @@
 //! the cluster, because nothing can tell who may still be executing: every other node stops and says so. On a journal, it goes on
 //! after a restart with the same keys, the next revision, and every lease from its beginning.
 
+mod complaint;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
 
+use self::complaint::Complaint;
 use self::writer::Writer;
 use super::bounds::WATCH_SIGN;
 use super::journal::{Journal, JournalError};
@@ -104,6 +106,7 @@ impl Drop for Embedded {
 
 /// Ends the leases whose time is over, as long as the coordinator is there.
 async fn end_leases(embedded: Weak<Embedded>) {
+    let mut complaint = Complaint::default();
     loop {
         tokio::time::sleep(LEASE_TICK).await;
         let Some(embedded) = embedded.upgrade() else { return };
@@ -115,7 +118,9 @@ async fn end_leases(embedded: Weak<Embedded>) {
             && let Err(error) = embedded.carry_out(Order::Expire).await
         {
             // They are tried again at the next tick.
-            tracing::warn!(%error, "leases could not be ended");
+            if let Some(untold) = complaint.of_failure(now) {
+                tracing::warn!(%error, untold, "leases could not be ended");
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use super::super::bounds::CALL_TIME;
 use super::super::journal::{Journal, JournalError};
 use super::super::store::{Done, Order, Step};
 use super::Shared;
+use super::complaint::Complaint;
 
 /// Most orders that wait for the disk: those of a large cluster's nodes, at a few milliseconds each, within the time of a call.
 const WAITING: usize = 512;
@@ -74,7 +75,7 @@ pub(super) fn run(shared: Arc<Shared>, journal: Box<dyn Journal>, mut orders: Or
     let work = move || {
         // Later than the desk, so that the journal is closed when the thread is known to have ended.
         let orders = &mut orders;
-        let mut desk = Desk { shared, journal, unsettled: None };
+        let mut desk = Desk { shared, journal, unsettled: None, complaint: Complaint::default() };
         while let Some(Waiting { order, answer }) = orders.waiting.blocking_recv() {
             // Nobody may be waiting any more.
             let _ = answer.send(desk.carry_out(&order));
@@ -90,6 +91,7 @@ struct Desk {
     journal: Box<dyn Journal>,
     /// A step of which nobody knows whether it is on the disk. Until that is known, no other can be planned.
     unsettled: Option<Step>,
+    complaint: Complaint,
 }
 
 impl Desk {
@@ -101,12 +103,17 @@ impl Desk {
             return Ok(done);
         }
         if let Err(error) = self.journal.append(&step) {
-            tracing::warn!(%error, "the coordinator's journal cannot be written");
+            if let Some(untold) = self.complaint.of_failure(now) {
+                tracing::warn!(%error, untold, "the coordinator's journal cannot be written");
+            }
             self.unsettled = Some(step);
             return match self.settle()? {
                 true => Ok(done),
                 false => Err(CoordinatorError::Refused(format!("its journal cannot be written: {error}"))),
             };
+        }
+        if self.complaint.is_over() {
+            tracing::info!("the coordinator's journal can be written again");
         }
         self.apply(step);
         Ok(done)
