@@ -1,5 +1,6 @@
 //! The commands: each one a file with its arguments and a `run`.
 
+mod bench;
 mod call;
 mod drain;
 mod explain;
@@ -25,6 +26,7 @@ use crate::terminal::Screen;
 pub(crate) enum Command {
     Slot(slot::Slot),
     Call(call::Call),
+    Bench(bench::Bench),
     Services(services::Services),
     Nodes(nodes::Nodes),
     Slots(slots::Slots),
@@ -44,6 +46,7 @@ pub(crate) async fn run(line: CommandLine, screen: &mut Screen<'_>) -> Result<()
     match line.command {
         Command::Slot(command) => command.run(screen),
         Command::Call(command) => command.run(options, screen).await,
+        Command::Bench(command) => command.run(options, screen).await,
         Command::Services(command) => command.run(options, screen).await,
         Command::Nodes(command) => command.run(options, screen).await,
         Command::Slots(command) => command.run(options, screen).await,

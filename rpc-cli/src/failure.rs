@@ -51,6 +51,8 @@ pub(crate) enum Failure {
     Io(String),
     /// The reader of our output is gone.
     ClosedPipe,
+    /// What the output tells already.
+    Told(Exit),
     /// Nothing that is a node answered; nothing was asked of it.
     Unreachable(RpcError),
     /// The cluster says no, or cannot; nothing was done.
@@ -99,6 +101,7 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Io(_) => Exit::Io,
             Self::ClosedPipe => Exit::ClosedPipe,
+            Self::Told(exit) => *exit,
             Self::Unreachable(_) => Exit::Unreachable,
             Self::Refused(_) => Exit::Refused,
             Self::Unfinished(_) => Exit::Maybe,
@@ -113,7 +116,7 @@ impl Failure {
     /// What happened, harmless on a terminal; nothing if nobody is there to read it.
     pub(crate) fn sentence(&self) -> String {
         bounded(match self {
-            Self::ClosedPipe => String::new(),
+            Self::ClosedPipe | Self::Told(_) => String::new(),
             Self::Usage(message) | Self::Io(message) | Self::Refused(message) => message.clone(),
             Self::Unfinished(message) | Self::Interrupted(message) | Self::Program(message) => message.clone(),
             Self::Provider { message, .. } => format!("the provider answered: {message}"),
@@ -125,7 +128,7 @@ impl Failure {
 
     /// For people: a sentence, and what the provider says about it.
     pub(crate) fn write_text(&self, out: &mut dyn Write, paint: Paint) -> io::Result<()> {
-        if matches!(self, Self::ClosedPipe) {
+        if matches!(self, Self::ClosedPipe | Self::Told(_)) {
             return Ok(());
         }
         writeln!(out, "{} {}", paint.red("error:"), self.sentence())?;
@@ -199,6 +202,7 @@ impl<'a> From<&'a Failure> for Report<'a> {
                 plain(Executed::Maybe, message)
             }
             Failure::ClosedPipe => plain(Executed::No, "the reader of the output went away"),
+            Failure::Told(_) => plain(Executed::Maybe, "some calls failed"),
             Failure::Provider { message, data } => {
                 Self { code: Some(1), data: data.as_deref(), ..plain(Executed::Yes, message) }
             }

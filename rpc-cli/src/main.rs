@@ -87,7 +87,7 @@ fn unread(error: &clap::Error) -> Exit {
 
 /// Tells scripts on standard output and people on standard error. Nobody is left to hear that either of them is closed.
 fn report(failure: &Failure, json: bool, out: &mut dyn Write) -> Exit {
-    if json && failure.exit() != Exit::ClosedPipe {
+    if json && !matches!(failure, Failure::ClosedPipe | Failure::Told(_)) {
         let _ = failure.write_json(out).and_then(|()| out.flush());
     }
     let paint = Paint::for_stream(io::stderr().is_terminal());

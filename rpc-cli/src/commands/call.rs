@@ -65,7 +65,7 @@ fn show(screen: &mut Screen<'_>, result: &RawValue) -> Result<(), Failure> {
     Ok(writeln!(screen.out)?)
 }
 
-fn parse_method(text: &str) -> Result<String, String> {
+pub(super) fn parse_method(text: &str) -> Result<String, String> {
     match text.rsplit_once('.') {
         Some((service, method)) if !service.is_empty() && !method.is_empty() => Ok(text.to_owned()),
         _ => Err("write the service and the method with a dot between, such as UrlStore.get".to_owned()),

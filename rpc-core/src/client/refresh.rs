@@ -167,7 +167,7 @@ fn install(shared: &Shared, view: &ClusterView) -> Result<(), RpcError> {
     }
     shared.is_live.store(view.coordinator != FIXED, Ordering::Relaxed);
     // Only of groups that a client in this program can ask for: tables for all others would be a peer's to fill.
-    let is_used = |name: &str| linked_services().any(|service| service.group == name);
+    let is_used = |name: &str| linked_services().any(|service| service.group == name) || shared.groups.has(name);
     for (name, group) in view.groups.iter().filter(|(name, _)| is_used(name)) {
         shared.groups.get(name).install(group);
     }

@@ -452,6 +452,11 @@ impl Groups {
         by_name.entry(name.to_owned()).or_insert_with(|| Arc::new((self.make)(name))).clone()
     }
 
+    /// Whether the group of this name has been asked for.
+    pub fn has(&self, name: &str) -> bool {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
     /// All groups made so far, by name.
     pub fn all(&self) -> Vec<Arc<Group>> {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
