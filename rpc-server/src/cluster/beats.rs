@@ -22,8 +22,9 @@ pub(super) enum Over {
 
 /// Writes beats for as long as it is polled, and ends when there will be no authority any more.
 ///
-/// A beat does not wait for the answer to the one before: a coordinator that takes its time, but answers each within D less a third of it, costs
-/// nobody his authority. Each is given up after D, so that there are never more than a few.
+/// A beat does not wait for the answer to the one before, so that one that is late or lost does not hold up the next: as long as the coordinator
+/// is waited for, answers that come within D less a third of it cost no authority. Each beat is given up after D, so that there are never more
+/// than a few.
 pub(super) async fn beat(
     coordinator: Arc<dyn Coordinator>,
     clock: Arc<dyn Clock>,
