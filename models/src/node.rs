@@ -143,7 +143,7 @@ impl Node {
         self.beats += 1;
         self.has_lapsed = false;
         let Some(claim) = self.authority.due(self.now()) else { return };
-        self.authority.answered(claim.sent, Ok(&coordinator.transact(&claim.txn)));
+        self.authority.answered(claim.sent, claim.sent, Ok(&coordinator.transact(&claim.txn)));
         if self.authority.state(self.now()) == State::Fenced {
             self.drop_all();
         }

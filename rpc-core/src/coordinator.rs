@@ -175,6 +175,13 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Carries out a transaction.
     fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>>;
 
+    /// As [`transact`](Self::transact), for somebody to whom an answer is of use for `patience`, which may be longer than a coordinator is waited
+    /// for otherwise. Whoever calls this bounds the wait himself: a backend may also keep to its usual limit.
+    fn transact_within(&self, txn: Txn, patience: Duration) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
+        let _the_usual = patience;
+        self.transact(txn)
+    }
+
     /// Makes a lease that ends `ttl` after it was last kept alive; some backends round it up to whole seconds.
     fn grant(&self, ttl: Duration) -> BoxFuture<'_, Result<LeaseId, CoordinatorError>>;
 

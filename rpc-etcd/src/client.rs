@@ -92,9 +92,16 @@ fn is_new_enough(version: &str) -> bool {
 
 /// An answer within the time of a call.
 async fn within<T>(call: impl Future<Output = Result<T, etcd_client::Error>>) -> Result<T, CoordinatorError> {
-    match timeout(CALL_TIME, call).await {
+    within_time(CALL_TIME, call).await
+}
+
+async fn within_time<T>(
+    time: Duration,
+    call: impl Future<Output = Result<T, etcd_client::Error>>,
+) -> Result<T, CoordinatorError> {
+    match timeout(time, call).await {
         Ok(answer) => answer.map_err(error::read),
-        Err(_late) => Err(CoordinatorError::Unavailable(format!("etcd has not answered within {CALL_TIME:?}"))),
+        Err(_late) => Err(CoordinatorError::Unavailable(format!("etcd has not answered within {time:?}"))),
     }
 }
 
@@ -117,10 +124,14 @@ impl Coordinator for Etcd {
     }
 
     fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
+        self.transact_within(txn, CALL_TIME)
+    }
+
+    fn transact_within(&self, txn: Txn, patience: Duration) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
         Box::pin(async move {
             bounds::check(&txn)?;
             let mut kv = self.kv.clone();
-            let response = within(kv.txn(words::txn(&self.prefix, txn))).await?;
+            let response = within_time(patience, kv.txn(words::txn(&self.prefix, txn))).await?;
             let revision = self.identity.check(response.header())?;
             Ok(words::outcome(&self.prefix, &response, revision))
         })

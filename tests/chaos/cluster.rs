@@ -63,6 +63,8 @@ struct Node {
     address: String,
     weight: u32,
     running: Option<Program>,
+    /// How often the processes that ran here before have lost authority.
+    lapses_before: usize,
 }
 
 impl Cluster {
@@ -91,7 +93,7 @@ impl Cluster {
     }
 
     fn add_at(&mut self, weight: u32, place: Place) -> usize {
-        self.nodes.push(Node { address: free_address(&place.host), place, weight, running: None });
+        self.nodes.push(Node { address: free_address(&place.host), place, weight, running: None, lapses_before: 0 });
         self.restart(self.nodes.len() - 1);
         self.nodes.len() - 1
     }
@@ -119,7 +121,9 @@ impl Cluster {
             command = outside;
         }
         command.arg("--trace").arg(self.trace(node));
-        self.nodes[node].running = Some(Program::start(&mut command));
+        let node = &mut self.nodes[node];
+        node.lapses_before = node.lapses();
+        node.running = Some(Program::start(&mut command));
     }
 
     /// The command that starts a node at `address`.
@@ -232,6 +236,11 @@ impl Cluster {
         lost
     }
 
+    /// How often a node has lost authority so far, as each of them has said.
+    pub(crate) fn lapses(&self) -> usize {
+        self.nodes.iter().map(Node::lapses).sum()
+    }
+
     /// Starts calls from outside that ask these nodes for the map.
     pub(crate) async fn load(&self, nodes: &[usize], seconds: u64, more: &[&str]) -> Load {
         let addresses: Vec<&str> = nodes.iter().map(|node| self.address(*node)).collect();
@@ -241,6 +250,12 @@ impl Cluster {
     /// Checks that no slot was ever looked at in two epochs at once.
     pub(crate) fn check_traces(&self) {
         trace::check((0..self.nodes.len()).map(|node| self.trace(node)));
+    }
+}
+
+impl Node {
+    fn lapses(&self) -> usize {
+        self.lapses_before + self.running.as_ref().map_or(0, |running| running.stderr.count("authority has lapsed"))
     }
 }
 

@@ -115,6 +115,11 @@ impl Said {
         find(&all.unwrap_or_else(|_| panic!("{part:?} was never said"))).expect("it was just found")
     }
 
+    /// How many lines with this part were said so far.
+    pub(crate) fn count(&self, part: &str) -> usize {
+        self.0.borrow().lines().filter(|line| line.contains(part)).count()
+    }
+
     fn latest(&self) -> String {
         let all = self.0.borrow();
         let lines: Vec<&str> = all.lines().collect();

@@ -29,10 +29,10 @@ use super::framed::{ECHO, Framed, Heard, call, hello_frame, port};
 const CONNECT: Duration = Duration::from_millis(300);
 
 /// A long wait for an answer.
-const LONG: Duration = Duration::from_secs(50);
+const LONG: Duration = Duration::from_secs(300);
 
 /// What has not come by then does not come at all: far beyond the deadlines that are waited for here, however busy the machine is.
-const AT_ALL: Duration = Duration::from_secs(20);
+const AT_ALL: Duration = Duration::from_secs(100);
 
 type Answer = Result<Reply, RpcError>;
 

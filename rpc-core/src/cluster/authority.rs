@@ -21,8 +21,12 @@ pub const AUTHORITY: Duration = Duration::from_secs(4);
 /// How far the rates of two nodes' clocks may lie apart from true time, in percent. Quartz stays a hundred times below it.
 pub const DRIFT_PERCENT: u32 = 1;
 
-/// Beats within one D: two may get lost before authority does.
+/// Beats within one D. Were two of them lost, the third would be sent at the moment at which authority ends: so one that failed is not waited out.
 pub const BEATS_PER_AUTHORITY: u32 = 3;
+
+/// Beats that fail at once are tried again so many times between two regular ones: often enough that authority outlives a connection that
+/// broke, seldom enough for a coordinator that has just come back to a thousand nodes.
+const TRIES_PER_BEAT: u32 = 4;
 
 /// The times on which the protocols rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,6 +141,8 @@ pub struct Authority {
     meta: Revision,
     state: State,
     beats: u64,
+    /// When the last beat was sent.
+    last: Duration,
     next: Duration,
 }
 
@@ -153,7 +159,8 @@ impl Authority {
     /// The authority of `incarnation`, which has joined this cluster, whose `meta` was written by this revision.
     pub fn new(timing: Timing, id: NodeId, incarnation: Incarnation, cluster: &str, meta: Revision) -> Self {
         let cluster = cluster.into();
-        Self { timing, id, incarnation, cluster, meta, state: State::NotYet, beats: 0, next: Duration::ZERO }
+        let (last, next) = (Duration::ZERO, Duration::ZERO);
+        Self { timing, id, incarnation, cluster, meta, state: State::NotYet, beats: 0, last, next }
     }
 
     /// Where it stands at `now`.
@@ -184,12 +191,12 @@ impl Authority {
         (!self.is_over()).then_some(self.next)
     }
 
-    /// The beat that is to be written now, if one is due. A new one is due a third of D later, whatever comes of this one.
+    /// The beat that is to be written now, if one is due. A new one is due a third of D later, or soon after this one has failed.
     pub fn due(&mut self, now: Duration) -> Option<Claim> {
         if self.is_over() || now < self.next {
             return None;
         }
-        self.next = now + self.timing.beat_every();
+        (self.last, self.next) = (now, now + self.timing.beat_every());
         self.beats += 1;
         let beat = Beat { incarnation: self.incarnation, beat: self.beats };
         let fence = fence_key(self.incarnation);
@@ -201,10 +208,10 @@ impl Authority {
         Some(Claim { sent: now, txn })
     }
 
-    /// What came of the beat sent at `sent`. Answers may come late and out of order. An unknown outcome gives nothing: if the beat
+    /// What came of the beat sent at `sent`, heard at `now`. Answers may come late and out of order. An unknown outcome gives nothing: if the beat
     /// was written all the same, others only wait longer than they had to. Nor does a beat that another cluster's coordinator took:
     /// every new store writes its `meta` first, so that the revisions of two of them are alike, and only what it says tells them apart.
-    pub fn answered(&mut self, sent: Duration, answer: Result<&TxnOutcome, &CoordinatorError>) {
+    pub fn answered(&mut self, sent: Duration, now: Duration, answer: Result<&TxnOutcome, &CoordinatorError>) {
         if self.is_over() {
             return;
         }
@@ -219,6 +226,10 @@ impl Authority {
                 None => {}
             },
             Err(CoordinatorError::Changed(_)) => self.state = State::Stopped(Stop::CoordinatorChanged),
+            // The latest of them: what becomes of older ones matters no more.
+            Err(_) if sent == self.last => {
+                self.next = self.next.min(now + self.timing.beat_every() / TRIES_PER_BEAT);
+            }
             Err(_) => {}
         }
     }
@@ -300,7 +311,7 @@ mod tests {
         assert_eq!(authority.state(seconds(1)), State::NotYet);
         let claim = authority.due(seconds(1)).expect("the first beat is due at once");
         assert!(authority.due(seconds(2)).is_none(), "the next is due a third of D later");
-        authority.answered(claim.sent, Ok(&applied()));
+        authority.answered(claim.sent, claim.sent, Ok(&applied()));
         assert_eq!(authority.state(seconds(3)), State::Held { until: seconds(5) });
         assert!(authority.is_held(seconds(4)));
         assert_eq!(authority.state(seconds(5)), State::Lapsed);
@@ -309,29 +320,55 @@ mod tests {
     #[test]
     fn an_answer_that_comes_late_or_out_of_order_takes_nothing_away() {
         let mut authority = authority();
-        authority.answered(seconds(4), Ok(&applied()));
-        authority.answered(seconds(2), Ok(&applied()));
+        authority.answered(seconds(4), seconds(4), Ok(&applied()));
+        authority.answered(seconds(2), seconds(2), Ok(&applied()));
         assert_eq!(authority.until(), Some(seconds(8)));
     }
 
     #[test]
     fn a_lapse_ends_with_the_next_beat() {
         let mut authority = authority();
-        authority.answered(seconds(0), Ok(&applied()));
-        authority.answered(seconds(2), Err(&CoordinatorError::Unavailable("gone".into())));
+        authority.answered(seconds(0), seconds(0), Ok(&applied()));
+        authority.answered(seconds(2), seconds(2), Err(&CoordinatorError::Unavailable("gone".into())));
         assert_eq!(authority.state(seconds(6)), State::Lapsed);
         let claim = authority.due(seconds(6)).expect("beats go on");
-        authority.answered(claim.sent, Ok(&applied()));
+        authority.answered(claim.sent, claim.sent, Ok(&applied()));
         assert!(authority.is_held(seconds(6)));
+    }
+
+    #[test]
+    fn a_beat_that_fails_is_tried_again_long_before_authority_ends() {
+        let mut authority = authority();
+        let gone = CoordinatorError::Unavailable("the connection broke".into());
+        let first = authority.due(seconds(0)).expect("the first beat is due at once");
+        authority.answered(first.sent, first.sent, Ok(&applied()));
+        let mut failed = 0;
+        while let Some(next) = authority.next_beat().filter(|next| *next < AUTHORITY) {
+            let claim = authority.due(next).expect("it is due then");
+            authority.answered(claim.sent, next, Err(&gone));
+            failed += 1;
+        }
+        assert!((8..=12).contains(&failed), "{failed} tries in the time of two beats");
+        // One that is given up later than its successor was sent changes nothing.
+        let now = authority.next_beat().expect("beats go on");
+        let claim = authority.due(now).expect("it is due then");
+        authority.answered(first.sent, now, Err(&gone));
+        assert_eq!(authority.next_beat(), Some(now + Timing::default().beat_every()));
+        authority.answered(claim.sent, now, Ok(&applied()));
+        assert!(authority.is_held(now));
     }
 
     #[test]
     fn a_fence_is_for_ever() {
         let mut authority = authority();
-        authority.answered(seconds(0), Ok(&applied()));
-        authority.answered(seconds(1), Ok(&outcome(false, vec![meta("ours", 3), entry(&fence_key(ME), 8)])));
+        authority.answered(seconds(0), seconds(0), Ok(&applied()));
+        authority.answered(
+            seconds(1),
+            seconds(1),
+            Ok(&outcome(false, vec![meta("ours", 3), entry(&fence_key(ME), 8)])),
+        );
         assert_eq!(authority.state(seconds(1)), State::Fenced);
-        authority.answered(seconds(1), Ok(&applied()));
+        authority.answered(seconds(1), seconds(1), Ok(&applied()));
         assert_eq!(authority.state(seconds(1)), State::Fenced);
         assert!(authority.due(seconds(9)).is_none() && authority.next_beat().is_none());
     }
@@ -347,12 +384,12 @@ mod tests {
         ];
         for (applied, reads, stop) in cases {
             let mut authority = authority();
-            authority.answered(seconds(0), Ok(&outcome(applied, reads)));
+            authority.answered(seconds(0), seconds(0), Ok(&outcome(applied, reads)));
             assert!(!authority.is_held(seconds(0)));
             assert_eq!(authority.state(seconds(0)), State::Stopped(stop));
         }
         let mut authority = authority();
-        authority.answered(seconds(0), Err(&CoordinatorError::Changed("older".into())));
+        authority.answered(seconds(0), seconds(0), Err(&CoordinatorError::Changed("older".into())));
         assert_eq!(authority.state(seconds(0)), State::Stopped(Stop::CoordinatorChanged));
     }
 

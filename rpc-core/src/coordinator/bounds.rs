@@ -45,7 +45,8 @@ pub const MAX_HISTORY_BYTES: usize = 32 << 20;
 /// Most bytes that one telling of changes holds before it ends with a revision.
 pub const MAX_TOLD_BYTES: usize = 1 << 20;
 
-/// How long a coordinator is waited for, whatever it was asked. Authority is claimed three times in the 4 s that it lasts.
+/// How long a coordinator is waited for, unless an answer is of use for longer (`Coordinator::transact_within`): whoever asks has a next step to
+/// take, such as another address or another try.
 pub const CALL_TIME: Duration = Duration::from_secs(1);
 
 /// How often a watch gives a sign of life.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use self::complaint::Complaint;
 use self::writer::Writer;
-use super::bounds::WATCH_SIGN;
+use super::bounds::{CALL_TIME, WATCH_SIGN};
 use super::journal::{Journal, JournalError};
 use super::store::{Done, Order, Store};
 use super::{Changes, Coordinator, CoordinatorError, LeaseId, Range, Revision, Txn, TxnOutcome};
@@ -89,11 +89,11 @@ impl Embedded {
         embedded
     }
 
-    async fn carry_out(&self, order: Order) -> Result<Done, CoordinatorError> {
+    async fn carry_out(&self, order: Order, patience: Duration) -> Result<Done, CoordinatorError> {
         self.shared.check()?;
         match &self.writer {
             None => self.shared.carry_out(&order),
-            Some(writer) => writer.carry_out(order).await,
+            Some(writer) => writer.carry_out(order, patience).await,
         }
     }
 }
@@ -115,7 +115,7 @@ async fn end_leases(embedded: Weak<Embedded>) {
             return;
         }
         if embedded.shared.observed(now).has_expired(now)
-            && let Err(error) = embedded.carry_out(Order::Expire).await
+            && let Err(error) = embedded.carry_out(Order::Expire, CALL_TIME).await
         {
             // They are tried again at the next tick.
             if let Some(untold) = complaint.of_failure(now) {
@@ -171,8 +171,12 @@ impl Coordinator for Embedded {
     }
 
     fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
+        self.transact_within(txn, CALL_TIME)
+    }
+
+    fn transact_within(&self, txn: Txn, patience: Duration) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
         Box::pin(async move {
-            match self.carry_out(Order::Transact(txn)).await? {
+            match self.carry_out(Order::Transact(txn), patience).await? {
                 Done::Transact(outcome) => Ok(outcome),
                 other => Err(unexpected(&other)),
             }
@@ -181,7 +185,7 @@ impl Coordinator for Embedded {
 
     fn grant(&self, ttl: Duration) -> BoxFuture<'_, Result<LeaseId, CoordinatorError>> {
         Box::pin(async move {
-            match self.carry_out(Order::Grant(ttl)).await? {
+            match self.carry_out(Order::Grant(ttl), CALL_TIME).await? {
                 Done::Grant(lease) => Ok(lease),
                 other => Err(unexpected(&other)),
             }
@@ -197,7 +201,7 @@ impl Coordinator for Embedded {
     }
 
     fn revoke(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
-        Box::pin(async move { self.carry_out(Order::Revoke(lease)).await.map(|_| ()) })
+        Box::pin(async move { self.carry_out(Order::Revoke(lease), CALL_TIME).await.map(|_| ()) })
     }
 
     fn watch<'a>(

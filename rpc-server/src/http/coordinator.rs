@@ -14,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::StreamExt;
+use rpc_core::cluster::authority::AUTHORITY;
 use rpc_core::cluster::records::{self, META, Meta};
 use rpc_core::codec::strict;
 use rpc_core::coordinator::embedded::Embedded;
@@ -35,6 +36,9 @@ const MAX_WATCHES: usize = 2 * MAX_NODES;
 
 /// Longest wait for the body and for a place: whoever asks gives up after a second.
 const READ_TIME: Duration = Duration::from_secs(1);
+
+/// Longest wait for the disk: a beat's answer may be of use for so long. Whoever is less patient has gone by then.
+const ANSWER_TIME: Duration = AUTHORITY;
 
 /// What the routes share.
 #[derive(Clone)]
@@ -125,7 +129,7 @@ impl Served {
         let coordinator = &self.coordinator;
         let answer = match ask {
             Ask::Range(prefix) => coordinator.range(&prefix).await.map(Answer::Range),
-            Ask::Transact(txn) => coordinator.transact(txn).await.map(Answer::Transact),
+            Ask::Transact(txn) => coordinator.transact_within(txn, ANSWER_TIME).await.map(Answer::Transact),
             Ask::Grant(millis) => coordinator.grant(Duration::from_millis(millis)).await.map(Answer::Grant),
             Ask::KeepAlive(lease) => coordinator.keep_alive(lease).await.map(|()| Answer::KeepAlive),
             Ask::Revoke(lease) => coordinator.revoke(lease).await.map(|()| Answer::Revoke),

@@ -1,11 +1,11 @@
 //! The thread that writes the journal: a step is on the disk before it is in the store, and in the store before it is answered.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::CoordinatorError;
-use super::super::bounds::CALL_TIME;
 use super::super::journal::{Journal, JournalError};
 use super::super::store::{Done, Order, Step};
 use super::Shared;
@@ -48,8 +48,8 @@ impl Writer {
         while thread.changed().await.is_ok() {}
     }
 
-    /// Has `order` carried out. What was sent is carried out even if nobody waits any more.
-    pub(super) async fn carry_out(&self, order: Order) -> Result<Done, CoordinatorError> {
+    /// Has `order` carried out, and waits for that as long as `patience`. What was sent is carried out even if nobody waits any more.
+    pub(super) async fn carry_out(&self, order: Order, patience: Duration) -> Result<Done, CoordinatorError> {
         let (answer, answered) = oneshot::channel();
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(gone)?;
         match orders.try_send(Waiting { order, answer }) {
@@ -59,9 +59,9 @@ impl Writer {
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
         }
-        match tokio::time::timeout(CALL_TIME, answered).await {
+        match tokio::time::timeout(patience, answered).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(gone())),
-            Err(_late) => Err(CoordinatorError::Unavailable(format!("its disk has not answered within {CALL_TIME:?}"))),
+            Err(_late) => Err(CoordinatorError::Unavailable(format!("its disk has not answered within {patience:?}"))),
         }
     }
 }

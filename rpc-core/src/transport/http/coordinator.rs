@@ -54,8 +54,8 @@ impl RemoteCoordinator {
         Ok(Self { client: super::client(&settings)?, addresses, good: AtomicUsize::new(0), cluster: OnceLock::new() })
     }
 
-    async fn ask(&self, ask: Ask) -> Result<Answer, CoordinatorError> {
-        let until = Instant::now() + CALL_TIME;
+    async fn ask(&self, ask: Ask, patience: Duration) -> Result<Answer, CoordinatorError> {
+        let until = Instant::now() + patience;
         let asked = Asked { cluster: self.cluster.get().cloned(), ask };
         let read = async {
             let response = self.send(wire::PATH, &asked).await?;
@@ -65,7 +65,7 @@ impl RemoteCoordinator {
         };
         timeout_at(until, read).await.unwrap_or_else(|_| {
             self.look_elsewhere();
-            Err(CoordinatorError::Unavailable(format!("no answer within {CALL_TIME:?}")))
+            Err(CoordinatorError::Unavailable(format!("no answer within {patience:?}")))
         })
     }
 
@@ -147,7 +147,7 @@ impl Coordinator for RemoteCoordinator {
 
     fn range<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Range, CoordinatorError>> {
         Box::pin(async move {
-            match self.ask(Ask::Range(prefix.to_owned())).await? {
+            match self.ask(Ask::Range(prefix.to_owned()), CALL_TIME).await? {
                 Answer::Range(range) => Ok(range),
                 other => unexpected(&other),
             }
@@ -155,10 +155,14 @@ impl Coordinator for RemoteCoordinator {
     }
 
     fn transact(&self, txn: Txn) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
+        self.transact_within(txn, CALL_TIME)
+    }
+
+    fn transact_within(&self, txn: Txn, patience: Duration) -> BoxFuture<'_, Result<TxnOutcome, CoordinatorError>> {
         Box::pin(async move {
             // The other side checks too; here it costs nothing to be sent, and nothing is unknown.
             bounds::check(&txn)?;
-            match self.ask(Ask::Transact(txn)).await? {
+            match self.ask(Ask::Transact(txn), patience).await? {
                 Answer::Transact(outcome) => Ok(outcome),
                 other => unexpected(&other),
             }
@@ -167,7 +171,7 @@ impl Coordinator for RemoteCoordinator {
 
     fn grant(&self, ttl: Duration) -> BoxFuture<'_, Result<LeaseId, CoordinatorError>> {
         Box::pin(async move {
-            match self.ask(Ask::Grant(wire::millis(ttl))).await? {
+            match self.ask(Ask::Grant(wire::millis(ttl)), CALL_TIME).await? {
                 Answer::Grant(lease) => Ok(lease),
                 other => unexpected(&other),
             }
@@ -176,7 +180,7 @@ impl Coordinator for RemoteCoordinator {
 
     fn keep_alive(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
         Box::pin(async move {
-            match self.ask(Ask::KeepAlive(lease)).await? {
+            match self.ask(Ask::KeepAlive(lease), CALL_TIME).await? {
                 Answer::KeepAlive => Ok(()),
                 other => unexpected(&other),
             }
@@ -185,7 +189,7 @@ impl Coordinator for RemoteCoordinator {
 
     fn revoke(&self, lease: LeaseId) -> BoxFuture<'_, Result<(), CoordinatorError>> {
         Box::pin(async move {
-            match self.ask(Ask::Revoke(lease)).await? {
+            match self.ask(Ask::Revoke(lease), CALL_TIME).await? {
                 Answer::Revoke => Ok(()),
                 other => unexpected(&other),
             }
