@@ -124,7 +124,8 @@ pub trait Caller: Send + Sync + 'static {
     /// Carries out `call`. The error says whether it ran.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>>;
 
-    /// As [`call`](Self::call), of a call that its caller keeps, as it may have to try again. Copies it, unless a caller knows better.
+    /// As [`call`](Self::call), of a call that its caller keeps, as it may have to try again. Copies it, unless a caller knows better; it may be
+    /// sent before the future is polled.
     fn call_kept<'a>(&'a self, call: &Call) -> BoxFuture<'a, Result<Reply, RpcError>> {
         self.call(call.clone())
     }

@@ -60,7 +60,8 @@ pub fn buffer() -> Vec<u8> {
 
 /// What was written to a [`buffer`].
 pub fn finished(buffer: Vec<u8>) -> Bytes {
-    if buffer.len() > MOST {
+    // A buffer that is filled is handed on. One that an earlier, longer text has grown would hold more memory than its holder counts.
+    if buffer.len() > MOST && buffer.capacity() <= 2 * buffer.len() {
         return Bytes::from(buffer);
     }
     let piece = copied(&buffer);
@@ -95,6 +96,20 @@ mod tests {
             assert!(piece.iter().all(|byte| *byte == number as u8), "{number}");
         }
         assert_eq!(finished(outer), "outer");
+    }
+
+    #[test]
+    fn no_message_holds_much_more_memory_than_its_own_length() {
+        let mut long = buffer();
+        long.resize(SPARE - 100, 1);
+        spare(long);
+        let mut short = buffer();
+        assert!(short.capacity() > SPARE / 2, "the memory is used again");
+        short.resize(MOST + 88, 2);
+        let piece = finished(short);
+        let length = piece.len();
+        let held = piece.try_into_mut().map(|own| own.capacity());
+        assert!(held.as_ref().is_ok_and(|held| *held <= 2 * length), "{held:?} of {length}");
     }
 
     #[test]

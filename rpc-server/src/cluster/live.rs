@@ -17,7 +17,7 @@ use rpc_core::coordinator::mirror::Mirror;
 use rpc_core::provider::{Here, Registry};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::beats::{self, Over};
 use super::complaints::Complaints;
@@ -286,13 +286,7 @@ impl Live {
         let Some(Current { joined, .. }) = self.current() else { return };
         *joined.state.write().unwrap_or_else(PoisonError::into_inner) = NodeState::Leaving;
         let record = self.record(joined.incarnation, NodeState::Leaving);
-        // A record that is not there, as after the coordinator was away, is about to be written anew, and then says the same.
-        let told = async {
-            while !matches!(membership::update(joined.coordinator(), &record).await, Ok(true)) {
-                sleep(LOOK).await;
-            }
-        };
-        if timeout(FAREWELL, told).await.is_err() {
+        if timeout(FAREWELL, membership::announce(joined.coordinator(), &record)).await.is_err() {
             tracing::warn!("nobody could be told that this node leaves: its slots go with it");
             return;
         }

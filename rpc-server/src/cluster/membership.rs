@@ -195,6 +195,14 @@ pub(super) async fn update(coordinator: &dyn Coordinator, record: &NodeRecord) -
     Ok(coordinator.transact(put).await?.applied)
 }
 
+/// As [`update`], until it is done: a record that is not there, as after the coordinator was away, is about to be written anew by who
+/// [keeps](keep) it. How long that is worth waiting for, the caller knows.
+pub(super) async fn announce(coordinator: &dyn Coordinator, record: &NodeRecord) {
+    while !matches!(update(coordinator, record).await, Ok(true)) {
+        sleep(PAUSE).await;
+    }
+}
+
 /// Says that this incarnation executes nothing any more, and removes its record: not one that another start of the node has by now.
 /// In another cluster it says nothing.
 pub(super) async fn leave(
@@ -320,6 +328,21 @@ mod tests {
         assert!(tokio::time::timeout(ttl, &mut keeping).await.is_err());
         assert!(keys(&*coordinator).await.contains(&records::node_key(&record.id)));
         assert_ne!(shown.load(Ordering::Acquire), lease);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn news_of_a_node_waits_for_a_record_that_is_gone_for_a_moment() {
+        let coordinator = Embedded::in_memory(Arc::new(BootClock));
+        find(&*coordinator, "cluster").await.expect("it is founded");
+        let leaving = NodeRecord { state: NodeState::Leaving, ..record(7) };
+        let telling = announce(&*coordinator, &leaving);
+        tokio::pin!(telling);
+        assert!(tokio::time::timeout(10 * PAUSE, &mut telling).await.is_err(), "there is no record to change");
+        register(&*coordinator, &record(7), Duration::from_secs(60)).await.expect("it is registered");
+        tokio::time::timeout(10 * PAUSE, telling).await.expect("it is there");
+        let there = coordinator.range(&records::node_key(&leaving.id)).await.expect("it answers").entries;
+        let told: NodeRecord = records::read(&there.first().expect("a record").value).expect("readable");
+        assert_eq!(told.state, NodeState::Leaving);
     }
 
     #[tokio::test]

@@ -63,10 +63,14 @@ impl RemoteCoordinator {
             let answer = serde_json::from_slice(&body).map_err(|error| lost(&error))?;
             if let Answer::Error(error) = answer { Err(error) } else { Ok(answer) }
         };
-        timeout_at(until, read).await.unwrap_or_else(|_| {
-            self.look_elsewhere();
-            Err(CoordinatorError::Unavailable(format!("no answer within {patience:?}")))
-        })
+        tokio::pin!(read);
+        if let Ok(answer) = timeout_at(until.min(Instant::now() + CALL_TIME), &mut read).await {
+            return answer;
+        }
+        // Whoever asks next begins elsewhere, also while this question still has time.
+        self.look_elsewhere();
+        let late = || CoordinatorError::Unavailable(format!("no answer within {patience:?}"));
+        timeout_at(until, read).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Sends to the address that answered last, then to the others, as long as it is certain that nothing was carried out.
@@ -250,6 +254,33 @@ impl Lines {
                 Ok(None) => return Err(lost(&"its watch has ended")),
                 Err(error) => return Err(lost(&body::deepest(&error))),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Far beyond the time after which others look elsewhere, however busy the machine is.
+    const PATIENCE: Duration = Duration::from_secs(300);
+
+    #[tokio::test]
+    async fn a_patient_question_to_a_silent_address_keeps_no_other_from_the_next_one() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = silent.local_addr().expect("bound").to_string();
+        let remote = RemoteCoordinator::new(&[address, "127.0.0.1:1".to_owned()]).expect("two addresses");
+        let patient = remote.transact_within(Txn::default(), PATIENCE);
+        let moved = async {
+            while remote.good.load(Ordering::Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            answer = patient => panic!("nobody answers, and it is still of use: {answer:?}"),
+            moved = timeout(PATIENCE / 5, moved) => moved.expect("the next question goes elsewhere"),
         }
     }
 }
