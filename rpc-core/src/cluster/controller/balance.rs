@@ -2,7 +2,8 @@
 //!
 //! What begins it: a member without a slot (it has joined), a member of weight 0 with slots (it is drained, or on its way out), or
 //! a wish in the records (an operator's, or one that a change of weight or a failover left). Slots that an operator has moved by hand are
-//! not moved back by anything else.
+//! not moved back by anything else. A member that joins while a wish stands that is content with small differences, as when it
+//! crashed and is back at once, makes it one that is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +39,13 @@ pub(super) fn plan(pace: &Pace, sight: &Sight<'_>, group: &Group, plan: &mut Pla
     match wish {
         // Slots that cannot be read are nobody's surplus: a member without a slot may have to stay so.
         None if surplus.has_joined && surplus.is_any => begin(sight, group, RebalanceReason::Join, plan),
+        Some((RebalanceReason::Weight | RebalanceReason::Failover, revision))
+            if surplus.has_joined && surplus.is_any =>
+        {
+            // Nothing moves before it is written: after the first move nobody could tell that somebody had joined.
+            wish_for(sight, group, Compare::Unchanged(rebalance_key(group), revision), RebalanceReason::Join, plan);
+            return;
+        }
         Some((reason, revision)) if !surplus.is_worth_it(reason) => done(sight, group, revision, plan),
         _ => {}
     }
@@ -85,17 +93,25 @@ impl Surplus {
 
 /// The wish is written down, so that a controller that takes over halfway goes on.
 pub(super) fn begin(sight: &Sight<'_>, group: &Group, reason: RebalanceReason, plan: &mut Plan) {
-    let key = format!("{REBALANCES}{}", group.name);
+    wish_for(sight, group, Compare::Absent(rebalance_key(group)), reason, plan);
+}
+
+fn wish_for(sight: &Sight<'_>, group: &Group, is_as_seen: Compare, reason: RebalanceReason, plan: &mut Plan) {
+    let put = Op::Put { key: rebalance_key(group), value: write(&Rebalance { reason }), lease: None };
     let txn = Txn {
-        compares: vec![Compare::Unchanged(LEADER.to_owned(), sight.term), Compare::Absent(key.clone())],
-        ops: vec![Op::Put { key, value: write(&Rebalance { reason }), lease: None }],
+        compares: vec![Compare::Unchanged(LEADER.to_owned(), sight.term), is_as_seen],
+        ops: vec![put],
         reads: Vec::new(),
     };
     plan.act(Intent::Rebalance { group: group.name.clone(), reason }, txn);
 }
 
+fn rebalance_key(group: &Group) -> String {
+    format!("{REBALANCES}{}", group.name)
+}
+
 fn done(sight: &Sight<'_>, group: &Group, revision: u64, plan: &mut Plan) {
-    let key = format!("{REBALANCES}{}", group.name);
+    let key = rebalance_key(group);
     let txn = Txn {
         compares: vec![Compare::Unchanged(LEADER.to_owned(), sight.term), Compare::Unchanged(key.clone(), revision)],
         ops: vec![Op::Delete(key)],

@@ -151,3 +151,19 @@ fn shares_are_mended_after_owners_came_back_one_after_the_other() {
     assert!(world.counts().into_values().all(is_near), "{:?}", world.counts());
     assert!(world.mirror.rebalance("g").is_none());
 }
+
+#[test]
+fn a_node_that_crashed_and_is_back_before_the_others_have_settled_gets_its_whole_share() {
+    let mut world = World::of(2);
+    world.lose(1);
+    world.turn();
+    world.pass(Timing::default().outlasts());
+    world.turn();
+    let reason = |world: &World| world.mirror.rebalance("g").map(|seen| seen.record.reason);
+    assert_eq!(reason(&world), Some(RebalanceReason::Failover), "nobody has looked yet whether it is needed");
+    world.join_as(&Party { incarnation: Incarnation(101), ..World::party(1) });
+    let intents = world.settle();
+    assert_eq!(moved(&intents), 8192, "no slot moves twice");
+    assert_eq!(world.counts().into_values().collect::<Vec<_>>(), [8192, 8192]);
+    assert_eq!(reason(&world), None);
+}
