@@ -13,9 +13,10 @@ pub use deadline::Deadline;
 pub use id::CallId;
 pub use path::Path;
 
+use crate::codec::payload::Payload;
 use crate::error::RpcError;
 use crate::node::NodeId;
-use crate::service::MethodDescriptor;
+use crate::service::{Compact, MethodDescriptor};
 use crate::slot::Slot;
 
 /// A call on its way: encoded arguments and where they go. Cloning copies no argument bytes.
@@ -23,8 +24,9 @@ use crate::slot::Slot;
 pub struct Call {
     /// The method called.
     pub method: &'static MethodDescriptor,
-    /// The arguments as JSON text: an object by name, an array by position, or nothing.
-    pub params: Bytes,
+    /// The arguments: as JSON text, an object by name, an array by position, or nothing; or in the compact codec, if the caller that is given the
+    /// call [takes that](Caller::takes_compact).
+    pub params: Payload,
     /// Where it goes.
     pub target: Target,
     /// The epoch of the slot that the sender knows; 0 where there is no slot or no knowledge.
@@ -66,6 +68,17 @@ impl Target {
     }
 }
 
+impl Call {
+    /// The same call with its arguments as JSON, which every node reads.
+    ///
+    /// # Errors
+    /// [`Kind::Encode`](crate::Kind::Encode), not executed, if they have no JSON.
+    pub fn into_json(mut self) -> Result<Self, RpcError> {
+        self.params = self.params.into_json(self.method.compact.as_ref().map(|compact| compact.params))?;
+        Ok(self)
+    }
+}
+
 /// What came back from the provider.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -82,18 +95,40 @@ impl Reply {
     }
 }
 
-/// The provider's answer, encoded as JSON.
+/// The provider's answer, encoded: as JSON, or, to a call in the compact codec, in either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The value.
-    Value(Bytes),
+    Value(Payload),
     /// The provider's own error: its Display text, and the error itself.
     Failure {
         /// What its `Display` says.
         message: String,
         /// The serialized error.
-        data: Bytes,
+        data: Payload,
     },
+}
+
+impl Outcome {
+    /// The same as JSON; `compact` knows the method's types.
+    ///
+    /// # Errors
+    /// As [`Payload::into_json`].
+    pub fn into_json(self, compact: Option<&Compact>) -> Result<Self, RpcError> {
+        Ok(match self {
+            Self::Value(value) => Self::Value(value.into_json(compact.map(|compact| compact.value))?),
+            Self::Failure { message, data } => {
+                Self::Failure { message, data: data.into_json(compact.map(|compact| compact.failure))? }
+            }
+        })
+    }
+
+    /// Whether it is in the compact codec.
+    pub fn is_compact(&self) -> bool {
+        match self {
+            Self::Value(payload) | Self::Failure { data: payload, .. } => payload.is_compact(),
+        }
+    }
 }
 
 /// A run of slots of one epoch that a reply speaks for; `first` and `last` both belong to it.
@@ -123,6 +158,13 @@ impl Covered {
 pub trait Caller: Send + Sync + 'static {
     /// Carries out `call`. The error says whether it ran.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>>;
+
+    /// Whether a call of `method` to `target` may come with its arguments in the compact codec, as far as is known now: which saves work where the node
+    /// that runs it is of the same build. Whoever says so also carries such a call where only JSON is read ([`Call::into_json`]). A caller around
+    /// another one that wants this passes the question on; if it does not, arguments are JSON.
+    fn takes_compact(&self, _method: &MethodDescriptor, _target: &Target) -> bool {
+        false
+    }
 
     /// As [`call`](Self::call), of a call that its caller keeps, as it may have to try again. Copies it, unless a caller knows better; it may be
     /// sent before the future is polled.

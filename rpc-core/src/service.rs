@@ -4,12 +4,11 @@ mod result;
 
 use std::fmt;
 
-use bytes::Bytes;
-
 pub use result::MethodResult;
 pub(crate) use result::{Failure, Value};
 
 use crate::codec::args::Args;
+use crate::codec::payload::{Payload, ToJson};
 use crate::error::RpcError;
 use crate::node::NodeId;
 use crate::slot::Slot;
@@ -55,13 +54,26 @@ pub struct MethodDescriptor {
     pub slot_of: Option<SlotOf>,
     /// Merges the replies of all nodes into one; `Some` exactly for [`Routing::All`].
     pub merge: Option<MergeReplies>,
+    /// Its arguments and answers may travel in the compact codec between nodes of one build; `None` if they are always JSON.
+    pub compact: Option<Compact>,
+}
+
+/// Writes as JSON what the compact codec has written of a method's types.
+#[derive(Clone, Copy, Debug)]
+pub struct Compact {
+    /// The arguments.
+    pub params: ToJson,
+    /// The value.
+    pub value: ToJson,
+    /// The service's own error.
+    pub failure: ToJson,
 }
 
 /// Computes a call's slot from its raw arguments.
 pub type SlotOf = fn(&Args<'_>) -> Result<Slot, RpcError>;
 
 /// Merges what each node answered, in the order of the nodes; never called with an empty list.
-pub type MergeReplies = fn(Vec<(NodeId, Result<Bytes, RpcError>)>) -> Result<Bytes, RpcError>;
+pub type MergeReplies = fn(Vec<(NodeId, Result<Payload, RpcError>)>) -> Result<Payload, RpcError>;
 
 impl MethodDescriptor {
     /// Whether a call that may have run can be sent again.

@@ -1,10 +1,16 @@
 //! What the types in an annotated trait must be able to do, and the small generic part of every client.
 
-use bytes::Bytes;
+use std::any::type_name;
+
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Client;
-use crate::codec::finite::to_json;
+use crate::codec::compact::{read_compact, write_compact};
+use crate::codec::envelope::MAX_DEPTH;
+use crate::codec::finite::to_piece;
+use crate::codec::payload::{Codec, Payload};
+use crate::codec::pieces;
 use crate::error::{Executed, Kind, RpcError};
 use crate::merge::Merge;
 use crate::node::NodeId;
@@ -33,8 +39,10 @@ pub trait ServiceClient: Clone + Send + Sync + 'static {
 /// # Errors
 /// [`Kind::Decode`] when a node's value cannot be read, [`Kind::Encode`] when the merged one cannot be written.
 pub fn merge_replies<R: MethodResult<Value: Merge>>(
-    replies: Vec<(NodeId, Result<Bytes, RpcError>)>,
-) -> Result<Bytes, RpcError> {
+    replies: Vec<(NodeId, Result<Payload, RpcError>)>,
+) -> Result<Payload, RpcError> {
+    // As JSON, unless nobody needed it: the caller asked in the compact codec then.
+    let is_compact = replies.iter().flat_map(|(_, reply)| reply).all(Payload::is_compact);
     let mut merged: Option<R::Value> = None;
     let mut absent = Vec::new();
     for (node, reply) in replies {
@@ -54,13 +62,37 @@ pub fn merge_replies<R: MethodResult<Value: Merge>>(
         return Err(absent.into_iter().next().map_or_else(none, |(_, error)| error));
     };
     absent.into_iter().for_each(|(node, error)| merged.absent(node, error));
-    let unencodable =
-        |error| RpcError::new(Kind::Encode, format!("the merged reply cannot be written as JSON: {error}"));
-    to_json(&merged).map(Bytes::from).map_err(|error| unencodable(error).with_executed(Executed::Yes))
+    let codec = if is_compact { Codec::Compact } else { Codec::Json };
+    encode(codec, &merged).map_err(|error| {
+        RpcError::new(Kind::Encode, format!("the merged reply {error}")).with_executed(Executed::Yes)
+    })
+}
+
+/// The value in this codec, in memory for short-lived values; or why not, to go on a sentence with.
+pub(crate) fn encode<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<Payload, String> {
+    match codec {
+        Codec::Json => to_piece(value).map(Payload::json).map_err(|error| format!("cannot be written as JSON: {error}")),
+        Codec::Compact => {
+            let mut out = pieces::buffer();
+            let written = write_compact(&mut out, value);
+            let bytes = pieces::finished(out);
+            written.map(|()| Payload::compact(bytes)).map_err(|error| match error.is_too_deep() {
+                true => format!("nests deeper than {MAX_DEPTH} levels"),
+                false => format!("cannot be written: {error}"),
+            })
+        }
+    }
 }
 
 /// Reads what a provider answered.
-pub(crate) fn read_value<T: DeserializeOwned>(body: &[u8]) -> Result<T, RpcError> {
+pub(crate) fn read_value<T: DeserializeOwned>(payload: &Payload) -> Result<T, RpcError> {
+    let body = payload.bytes();
+    if payload.is_compact() {
+        return read_compact(body).map_err(|error| {
+            let message = format!("the method ran, but its reply cannot be read as a `{}`: {error}", type_name::<T>());
+            RpcError::new(Kind::Decode, message).with_source(error)
+        });
+    }
     // Looked at once whether it is text, rather than at each of its texts; what is none is left to serde_json, which says where.
     let read = str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
     read.map_err(|error| {

@@ -18,11 +18,12 @@ use serde::ser::{self, Serializer};
 use self::compound::Compound;
 use self::out::{Counted, Out};
 use self::text::{Escaping, write_text};
+use super::envelope::MAX_DEPTH;
 use super::pieces;
 use crate::error::text::bounded;
 
 /// What the names of structs and fields begin with under which serde_json passes raw JSON and large numbers to itself.
-const TOKEN: &str = "$serde_json::private::";
+pub(super) const TOKEN: &str = "$serde_json::private::";
 
 /// Room for a number as text, in bytes: that of the longest integer; the longest float has 24.
 const NUMBER: usize = 40;
@@ -32,12 +33,26 @@ const NUMBER: usize = 40;
 #[error("{message}")]
 pub struct EncodeError {
     message: String,
+    is_too_deep: bool,
+}
+
+impl EncodeError {
+    /// The value nests deeper than a value may.
+    #[cold]
+    pub(super) fn too_deep() -> Self {
+        Self { message: format!("it nests deeper than {MAX_DEPTH} levels"), is_too_deep: true }
+    }
+
+    /// Whether the only thing wrong is how deep the value nests.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        self.is_too_deep
+    }
 }
 
 impl ser::Error for EncodeError {
     #[cold]
     fn custom<T: Display>(message: T) -> Self {
-        Self { message: bounded(message.to_string()) }
+        Self { message: bounded(message.to_string()), is_too_deep: false }
     }
 }
 
