@@ -15,6 +15,7 @@ const CORE: [&str; 19] = [
     "slot",
     "node",
     "error",
+    "build",
     "codec",
     "service",
     "call",

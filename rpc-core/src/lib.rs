@@ -12,7 +12,7 @@
 //! - [`transport`]: peers, their budgets, and the HTTP connection to them
 //! - [`codec`]: JSON-RPC envelopes, arguments, finite numbers
 //! - [`provider`]: the node's side: registry, dispatch, guarded running
-//! - [`call`], [`merge`], [`clock`], [`error`], [`node`], [`slot`], [`limits`]: the words that all of these speak
+//! - [`call`], [`build`], [`merge`], [`clock`], [`error`], [`node`], [`slot`], [`limits`]: the words that all of these speak
 
 pub mod service;
 
@@ -33,6 +33,7 @@ pub mod provider;
 
 pub mod state;
 
+pub mod build;
 pub mod call;
 pub mod clock;
 pub mod error;

@@ -146,6 +146,11 @@ pub struct LinkedService(pub &'static ServiceDescriptor);
 
 inventory::collect!(LinkedService);
 
+/// Whether calls of some service linked into this program may travel in the compact codec.
+pub fn is_any_compact() -> bool {
+    linked_services().any(|service| service.methods.iter().any(|method| method.compact.is_some()))
+}
+
 /// All services linked into this program, providers or not: what a gateway can route.
 pub fn linked_services() -> impl Iterator<Item = &'static ServiceDescriptor> {
     inventory::iter::<LinkedService>.into_iter().map(|linked| linked.0)

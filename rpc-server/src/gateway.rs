@@ -5,6 +5,7 @@ use rpc_core::RpcError;
 use rpc_core::call::id::Numbered;
 use rpc_core::call::{Call, Deadline, Path, Target};
 use rpc_core::codec::args::Args;
+use rpc_core::codec::payload::Payload;
 use rpc_core::service::{MethodDescriptor, Routing};
 
 use crate::node::Node;
@@ -16,14 +17,14 @@ use crate::node::Node;
 pub(crate) fn call(
     node: &Node,
     method: &'static MethodDescriptor,
-    params: Bytes,
+    params: Payload,
     deadline: Deadline,
     trace: Option<Bytes>,
 ) -> Result<(Call, Option<Numbered>), RpcError> {
     let target = match (method.routing, method.slot_of) {
         (Routing::All(_), _) => Target::All,
         (Routing::Any(_), _) => Target::Any,
-        (_, Some(slot_of)) => Target::Slot(slot_of(&Args::parse(method.params, &params)?)?),
+        (_, Some(slot_of)) => Target::Slot(slot_of(&Args::read(method.params, &params)?)?),
         (_, None) => Target::Node(node.here().id.clone(), None),
     };
     let (id, open) = node.wherever().session().number(method);

@@ -101,7 +101,7 @@ impl Caller for SimulatedPeer {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
             let mut body = Vec::new();
-            envelope::write_request(&mut body, call.id.sequence, call.method.full_name, &call.params);
+            envelope::write_request(&mut body, call.id.sequence, call.method.full_name, call.params.bytes());
             let headers = headers_of(&call, None);
             let headers = headers.iter().map(|(name, value)| {
                 (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())

@@ -252,6 +252,7 @@ const fn method(name: &'static str, full_name: &'static str) -> MethodDescriptor
         detach: false,
         slot_of: None,
         merge: None,
+        compact: None,
     }
 }
 

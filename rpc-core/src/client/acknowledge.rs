@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
 
 use super::shared::Shared;
 use crate::call::{Call, CallId, Deadline, Path, Target};
+use crate::codec::payload::Payload;
 use crate::service::{MethodDescriptor, Routing};
 use crate::transport::headers::ANSWERED_METHOD;
 use crate::transport::peers::Peer;
@@ -35,6 +35,7 @@ static ANSWERED: MethodDescriptor = MethodDescriptor {
     detach: true,
     slot_of: None,
     merge: None,
+    compact: None,
 };
 
 /// Sees to it that `peer`, to which a call is being sent that it records, hears of the answer's arrival.
@@ -72,7 +73,7 @@ pub(super) fn farewell(shared: &Shared) {
 async fn tell(peer: &Peer, id: CallId) {
     let call = Call {
         method: &ANSWERED,
-        params: Bytes::new(),
+        params: Payload::default(),
         target: Target::Node(peer.node.id.clone(), None),
         epoch: 0,
         deadline: Deadline::after(PATIENCE),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -11,9 +10,10 @@ use futures_util::stream::FuturesUnordered;
 use super::refresh;
 use super::shared::Shared;
 use crate::call::{Call, Caller, Covered, Outcome, Reply, Target};
+use crate::codec::payload::Payload;
 use crate::error::{Executed, Kind, RpcError};
-use crate::node::NodeId;
-use crate::service::{Partial, Routing};
+use crate::node::{NodeId, NodeInfo};
+use crate::service::{MethodDescriptor, Partial, Routing};
 use crate::slot::Slot;
 
 /// Most rounds of questions while slots move: a planned move leaves a gap for milliseconds.
@@ -39,6 +39,14 @@ impl Fanout {
 }
 
 impl Caller for Fanout {
+    fn takes_compact(&self, method: &MethodDescriptor, target: &Target) -> bool {
+        let takes = |node: &NodeInfo| self.one.takes_compact(method, &Target::Node(node.id.clone(), None));
+        match target {
+            Target::All => self.shared.groups.get(method.group).members().iter().all(takes),
+            _ => self.one.takes_compact(method, target),
+        }
+    }
+
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         match call.target {
             Target::All => Box::pin(call_all(&*self.one, &self.shared, call)),
@@ -132,7 +140,7 @@ fn gap(replies: &Replies) -> Option<RpcError> {
 }
 
 fn merge(call: &Call, partial: Partial, replies: Replies) -> Result<Reply, RpcError> {
-    let mut values: Vec<(NodeId, Result<Bytes, RpcError>)> = Vec::with_capacity(replies.len());
+    let mut values: Vec<(NodeId, Result<Payload, RpcError>)> = Vec::with_capacity(replies.len());
     let mut failure = None;
     let verdict = verdict(&replies);
     for (node, reply) in replies {
@@ -177,7 +185,7 @@ mod tests {
         let slot = |n| Slot::new(n).expect("in range");
         let covered =
             runs.iter().map(|(first, last)| Covered { first: slot(*first), last: slot(*last), epoch: 1 }).collect();
-        (NodeId::new("n"), Ok(Reply { outcome: Outcome::Value(Bytes::from_static(b"1")), covered }))
+        (NodeId::new("n"), Ok(Reply { outcome: Outcome::Value(Payload::json("1")), covered }))
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{self, Poll, ready};
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::typed::read_value;
@@ -15,6 +14,7 @@ use crate::call::{Call, Context, Deadline, Outcome, Path, Reply, Target};
 use crate::codec::args::ArgsWriter;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::EncodeError;
+use crate::codec::payload::{Codec, Payload, Unwritable};
 use crate::error::{Executed, Kind, RpcError};
 use crate::service::{MethodDescriptor, MethodResult};
 
@@ -43,22 +43,28 @@ impl<'a> Far<'a> {
         self,
         write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
     ) -> UnderWay<'a, R> {
-        let mut args = ArgsWriter::new();
+        let is_compact =
+            self.method.compact.is_some() && self.wherever.caller().takes_compact(self.method, &self.target);
+        let codec = if is_compact { Codec::Compact } else { Codec::Json };
+        let mut args = ArgsWriter::of(codec);
         // Encoded before the first await, so that arguments need not outlive it.
         let sent = match write(&mut args) {
             Ok(()) => self.send(args.finish()),
-            Err(error) => {
-                let message = format!("an argument of {} cannot be written as JSON: {error}", self.method.full_name);
-                Err(RpcError::new(Kind::Encode, message).with_executed(Executed::No))
-            }
+            Err(error) => Err(self.unwritable(&Unwritable::of(codec, error))),
         };
         sent.map_or_else(UnderWay::refused, UnderWay::Far)
     }
 
-    fn send<R>(self, params: Bytes) -> Result<Sent<'a, R>, RpcError> {
-        if !depth_within(&params, MAX_DEPTH + 1) {
-            let message = format!("an argument of {} nests deeper than {MAX_DEPTH} levels", self.method.full_name);
-            return Err(RpcError::new(Kind::Encode, message).with_executed(Executed::No));
+    #[cold]
+    fn unwritable(&self, why: &Unwritable) -> RpcError {
+        let message = format!("an argument of {} {why}", self.method.full_name);
+        RpcError::new(Kind::Encode, message).with_executed(Executed::No)
+    }
+
+    fn send<R>(self, params: Payload) -> Result<Sent<'a, R>, RpcError> {
+        // The compact codec has looked already.
+        if !params.is_compact() && !depth_within(params.bytes(), MAX_DEPTH + 1) {
+            return Err(self.unwritable(&Unwritable::TooDeep));
         }
         let limit = self.wherever.settings().max_message;
         if params.len() > limit {

@@ -16,7 +16,7 @@ use crate::error::{Executed, Kind, RpcError};
 use crate::node::{NodeId, NodeInfo};
 use crate::provider::here::LocalDispatch;
 use crate::route::group::Group;
-use crate::service::Routing;
+use crate::service::{MethodDescriptor, Routing};
 use crate::transport::peers::Peer;
 
 /// Redirected slots from which on the whole map is asked for: one patched slot needs no map, and a node that joins takes thousands.
@@ -32,6 +32,17 @@ enum Place {
 }
 
 impl Caller for Router {
+    fn takes_compact(&self, method: &MethodDescriptor, target: &Target) -> bool {
+        let group = self.0.groups.get(method.group);
+        let node = match target {
+            Target::Slot(slot) => group.owner(*slot).map(|owner| owner.node),
+            Target::Node(id, _) => group.member(id),
+            // Whichever it will be.
+            Target::Any | Target::All => return group.members().iter().all(|node| self.at(node).takes_compact(method, target)),
+        };
+        node.is_some_and(|node| self.at(&node).takes_compact(method, target))
+    }
+
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
             let mut worst = None;
@@ -104,8 +115,17 @@ impl Router {
         }
     }
 
-    /// Picks the node for the next try, and notes the epoch under which it is asked.
+    /// Picks the node for the next try, notes the epoch under which it is asked, and sees to it that it can read the arguments: its slot may have moved
+    /// to a node of another build since they were written.
     fn place(&self, group: &Group, call: &mut Call, avoid: &[NodeId]) -> Result<Place, RpcError> {
+        let place = self.pick_place(group, call, avoid)?;
+        if call.params.is_compact() && !place.takes_compact(call.method, &call.target) {
+            *call = call.clone().into_json()?;
+        }
+        Ok(place)
+    }
+
+    fn pick_place(&self, group: &Group, call: &mut Call, avoid: &[NodeId]) -> Result<Place, RpcError> {
         match &call.target {
             Target::Slot(slot) => {
                 let unowned =
@@ -206,6 +226,15 @@ impl Place {
         match self {
             Self::Here(here) => &here.0.id,
             Self::Peer(peer) => &peer.node.id,
+        }
+    }
+
+    /// Whether a call may come here in the compact codec.
+    fn takes_compact(&self, method: &MethodDescriptor, target: &Target) -> bool {
+        match self {
+            // What this program has written it can read.
+            Self::Here(_) => true,
+            Self::Peer(peer) => peer.takes_compact(method, target),
         }
     }
 

@@ -2,15 +2,11 @@
 
 use std::any::type_name;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Client;
-use crate::codec::compact::{read_compact, write_compact};
-use crate::codec::envelope::MAX_DEPTH;
-use crate::codec::finite::to_piece;
+use crate::codec::compact::read_compact;
 use crate::codec::payload::{Codec, Payload};
-use crate::codec::pieces;
 use crate::error::{Executed, Kind, RpcError};
 use crate::merge::Merge;
 use crate::node::NodeId;
@@ -63,25 +59,9 @@ pub fn merge_replies<R: MethodResult<Value: Merge>>(
     };
     absent.into_iter().for_each(|(node, error)| merged.absent(node, error));
     let codec = if is_compact { Codec::Compact } else { Codec::Json };
-    encode(codec, &merged).map_err(|error| {
+    Payload::written(codec, &merged).map_err(|error| {
         RpcError::new(Kind::Encode, format!("the merged reply {error}")).with_executed(Executed::Yes)
     })
-}
-
-/// The value in this codec, in memory for short-lived values; or why not, to go on a sentence with.
-pub(crate) fn encode<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<Payload, String> {
-    match codec {
-        Codec::Json => to_piece(value).map(Payload::json).map_err(|error| format!("cannot be written as JSON: {error}")),
-        Codec::Compact => {
-            let mut out = pieces::buffer();
-            let written = write_compact(&mut out, value);
-            let bytes = pieces::finished(out);
-            written.map(|()| Payload::compact(bytes)).map_err(|error| match error.is_too_deep() {
-                true => format!("nests deeper than {MAX_DEPTH} levels"),
-                false => format!("cannot be written: {error}"),
-            })
-        }
-    }
 }
 
 /// Reads what a provider answered.

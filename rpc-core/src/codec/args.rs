@@ -1,13 +1,17 @@
-//! The arguments of one call: read one by one from raw JSON, by name or by position; written by name.
+//! The arguments of one call: read one by one from raw JSON, by name or by position; written by name. In the compact codec they stand one behind the
+//! other, in the order of the method's.
 
+use std::any::type_name;
 use std::borrow::Cow;
+use std::cell::RefCell;
 
-use bytes::Bytes;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
+use super::compact::{Reader, write_compact};
 use super::finite::{EncodeError, write_json};
+use super::payload::{Codec, Payload};
 use super::pieces;
 use super::raw::{ObjectFault, Unknown, read_elements, read_members, read_text};
 use crate::error::text::{bounded, shown};
@@ -46,6 +50,15 @@ pub struct Args<'a> {
     few: [Option<Raw<'a>>; FEW],
     /// Those of a method with more than [`FEW`]; else empty.
     many: Vec<Option<Raw<'a>>>,
+    /// Of a call in the compact codec, whose arguments have no places.
+    compact: Option<RefCell<InOrder<'a>>>,
+}
+
+/// Arguments in the compact codec, of which only the next one can be read.
+#[derive(Clone, Debug)]
+struct InOrder<'a> {
+    reader: Reader<'a>,
+    next: usize,
 }
 
 /// One argument as it came.
@@ -72,7 +85,7 @@ impl<'a> Args<'a> {
     /// arguments.
     pub fn parse(names: &'static [&'static str], params: &'a [u8]) -> Result<Self, ArgsError> {
         let many = if names.len() > FEW { vec![None; names.len()] } else { Vec::new() };
-        let mut args = Self { names, few: [None; FEW], many };
+        let mut args = Self { names, few: [None; FEW], many, compact: None };
         let text = std::str::from_utf8(params)
             .map_err(|error| ArgsError::of_call(format!("params are not valid UTF-8: {error}")))?;
         if usual::read(names, text, args.places()) {
@@ -90,6 +103,42 @@ impl<'a> Args<'a> {
             }
         }
         Ok(args)
+    }
+
+    /// The arguments in `params`, which are in the compact codec. Each must be asked for, in the order of `names`; the last one ends the message.
+    ///
+    /// # Errors
+    /// [`ArgsError`] for bytes where the method has no arguments.
+    pub fn compact(names: &'static [&'static str], params: &'a [u8]) -> Result<Self, ArgsError> {
+        let reader = Reader::new(params);
+        if names.is_empty() {
+            reader.end().map_err(|error| ArgsError::of_call(error.to_string()))?;
+        }
+        let compact = Some(RefCell::new(InOrder { reader, next: 0 }));
+        Ok(Self { names, few: [None; FEW], many: Vec::new(), compact })
+    }
+
+    /// As [`parse`](Self::parse) or [`compact`](Self::compact), whichever `params` are.
+    ///
+    /// # Errors
+    /// As they.
+    pub fn read(names: &'static [&'static str], params: &'a Payload) -> Result<Self, ArgsError> {
+        if params.is_compact() { Self::compact(names, params.bytes()) } else { Self::parse(names, params.bytes()) }
+    }
+
+    /// Decodes an argument that has no place of its own.
+    fn get_unplaced<T: Deserialize<'a>>(&self, index: usize) -> Result<T, ArgsError> {
+        let Some(compact) = &self.compact else {
+            return T::deserialize(Absent).map_err(|_| self.fault(index, "is missing"));
+        };
+        let InOrder { reader, next } = &mut *compact.borrow_mut();
+        if index != *next {
+            return Err(self.fault(index, "is asked for out of its turn"));
+        }
+        *next += 1;
+        let read = reader.read();
+        let read = if *next == self.names.len() { read.and_then(|value| reader.end().map(|()| value)) } else { read };
+        read.map_err(|error| self.fault(index, &format!("cannot be decoded as a `{}`: {error}", type_name::<T>())))
     }
 
     /// One for each of the method's arguments.
@@ -135,7 +184,7 @@ impl<'a> Args<'a> {
     pub fn get<T: Deserialize<'a>>(&self, index: usize) -> Result<T, ArgsError> {
         match self.raw(index) {
             Some(raw) => serde_json::from_str(raw.text).map_err(|error| self.undecodable(index, &error)),
-            None => T::deserialize(Absent).map_err(|_| self.fault(index, "is missing")),
+            None => self.get_unplaced(index),
         }
     }
 
@@ -144,10 +193,10 @@ impl<'a> Args<'a> {
     /// # Errors
     /// [`ArgsError`] if it is absent or not a string.
     pub fn text(&self, index: usize) -> Result<Cow<'a, str>, ArgsError> {
-        let raw = self.raw(index).ok_or_else(|| self.fault(index, "is missing"))?;
-        match raw {
-            Raw { text, is_plain: true } => Ok(Cow::Borrowed(&text[1..text.len() - 1])),
-            Raw { text, .. } => read_text(text).map_err(|error| self.undecodable(index, &error)),
+        match self.raw(index) {
+            Some(Raw { text, is_plain: true }) => Ok(Cow::Borrowed(&text[1..text.len() - 1])),
+            Some(Raw { text, .. }) => read_text(text).map_err(|error| self.undecodable(index, &error)),
+            None => self.get_unplaced(index).map(Cow::Borrowed),
         }
     }
 
@@ -157,7 +206,7 @@ impl<'a> Args<'a> {
     /// [`ArgsError`] if it is there and neither `null` nor a string.
     pub fn optional_text(&self, index: usize) -> Result<Option<Cow<'a, str>>, ArgsError> {
         match self.raw(index) {
-            None => Ok(None),
+            None => Ok(self.get_unplaced::<Option<&str>>(index)?.map(Cow::Borrowed)),
             Some(raw) if raw.text == "null" => Ok(None),
             Some(_) => self.text(index).map(Some),
         }
@@ -209,10 +258,11 @@ impl<'de> Deserializer<'de> for Absent {
     }
 }
 
-/// Writes the arguments of a call as one JSON object, by name.
+/// Writes the arguments of a call: as one JSON object, by name, or in the compact codec, in the order of the method's.
 #[derive(Clone, Debug)]
 pub struct ArgsWriter {
     out: Vec<u8>,
+    codec: Codec,
 }
 
 impl ArgsWriter {
@@ -221,15 +271,27 @@ impl ArgsWriter {
     pub fn new() -> Self {
         let mut out = pieces::buffer();
         out.push(b'{');
-        Self { out }
+        Self { out, codec: Codec::Json }
     }
 
-    /// Adds an argument; the caller gives each name once.
+    /// No arguments yet, in this codec.
+    #[must_use]
+    pub fn of(codec: Codec) -> Self {
+        match codec {
+            Codec::Json => Self::new(),
+            Codec::Compact => Self { out: pieces::buffer(), codec },
+        }
+    }
+
+    /// Adds an argument; the caller gives each name once, in the order of the method's.
     ///
     /// # Errors
-    /// [`EncodeError`] if the value has no JSON; the arguments are then as they were.
+    /// [`EncodeError`] if the value has no JSON, or cannot be in the compact codec; the arguments are then as they were.
     pub fn arg<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), EncodeError> {
         let before = self.out.len();
+        if self.codec == Codec::Compact {
+            return write_compact(&mut self.out, value).inspect_err(|_| self.out.truncate(before));
+        }
         if before > 1 {
             self.out.push(b',');
         }
@@ -242,11 +304,13 @@ impl ArgsWriter {
         write_json(&mut self.out, value)
     }
 
-    /// The object's JSON text.
+    /// All of them.
     #[must_use]
-    pub fn finish(mut self) -> Bytes {
-        self.out.push(b'}');
-        pieces::finished(self.out)
+    pub fn finish(mut self) -> Payload {
+        if self.codec == Codec::Json {
+            self.out.push(b'}');
+        }
+        Payload::of(self.codec, pieces::finished(self.out))
     }
 }
 

@@ -15,12 +15,14 @@ mod reader;
 mod tests;
 mod writer;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use self::reader::{DecodeError, Reader};
 pub use self::writer::Writer;
 use super::envelope::MAX_DEPTH;
 use super::finite::EncodeError;
+use super::pieces;
 
 /// Most levels of lists, maps, structs and variants, as in JSON, where each of them is a bracket.
 const MOST_LEVELS: u16 = MAX_DEPTH as u16;
@@ -39,6 +41,17 @@ const MOST_EMPTY: usize = 1 << 16;
 /// written until then stays.
 pub fn write_compact<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), EncodeError> {
     Writer::new(out).write(value)
+}
+
+/// The value, in memory that short ones share with others: for what is not kept for long.
+///
+/// # Errors
+/// As [`write_compact`].
+pub fn to_compact<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+    let mut out = pieces::buffer();
+    let written = write_compact(&mut out, value);
+    let bytes = pieces::finished(out);
+    written.map(|()| bytes)
 }
 
 /// Reads a value that is all of `bytes`, and may borrow from them.

@@ -1,8 +1,12 @@
 //! Encoded arguments, values and errors, and which codec they are in.
 
 use bytes::Bytes;
+use serde::Serialize;
 
-use crate::error::{Executed, Kind, RpcError};
+use super::compact::to_compact;
+use super::envelope::MAX_DEPTH;
+use super::finite::{EncodeError, to_piece};
+use crate::error::{Kind, RpcError};
 
 /// How something is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +28,45 @@ pub struct Payload {
 /// Writes as JSON what the compact codec has written of certain types.
 pub type ToJson = fn(&[u8]) -> Result<Bytes, RpcError>;
 
+/// Why a value cannot be written, as the end of a sentence about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritable {
+    /// In either codec.
+    #[error("nests deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// As JSON.
+    #[error("cannot be written as JSON: {0}")]
+    NoJson(EncodeError),
+    /// In the compact codec.
+    #[error("cannot be written in the compact codec: {0}")]
+    NotCompact(EncodeError),
+}
+
+impl Unwritable {
+    /// What a failure to write in this codec was.
+    #[cold]
+    pub fn of(codec: Codec, error: EncodeError) -> Self {
+        match codec {
+            Codec::Compact if error.is_too_deep() => Self::TooDeep,
+            Codec::Compact => Self::NotCompact(error),
+            Codec::Json => Self::NoJson(error),
+        }
+    }
+}
+
 impl Payload {
+    /// The value in this codec, in memory that short ones share. As JSON it may nest deeper than it may: that is for its reader to say.
+    ///
+    /// # Errors
+    /// [`Unwritable`].
+    pub fn written<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<Self, Unwritable> {
+        let bytes = match codec {
+            Codec::Json => to_piece(value),
+            Codec::Compact => to_compact(value),
+        };
+        bytes.map(|bytes| Self::of(codec, bytes)).map_err(|error| Unwritable::of(codec, error))
+    }
+
     /// JSON text.
     pub fn json(text: impl Into<Bytes>) -> Self {
         Self { bytes: text.into(), codec: Codec::Json }
@@ -67,22 +109,10 @@ impl Payload {
         self.bytes.is_empty()
     }
 
-    /// The JSON text, where there can be no other.
-    ///
-    /// # Errors
-    /// [`Kind::Internal`], not executed, for what is in the compact codec: whoever sends it on forgot to ask.
-    pub fn text(&self) -> Result<&Bytes, RpcError> {
-        if self.is_compact() {
-            let message = "what is in the compact codec was to go where only JSON is read";
-            return Err(RpcError::new(Kind::Internal, message).with_executed(Executed::No));
-        }
-        Ok(&self.bytes)
-    }
-
     /// The same as JSON; `to_json` knows its type.
     ///
     /// # Errors
-    /// [`Kind::Encode`] if it has no JSON, such as NaN; [`Kind::Internal`] if nobody knows its type.
+    /// [`Kind::Encode`] if it has no JSON, such as NaN; [`Kind::Decode`] if it is not of that type; [`Kind::Internal`] if nobody knows its type.
     pub fn into_json(self, to_json: Option<ToJson>) -> Result<Self, RpcError> {
         match (self.codec, to_json) {
             (Codec::Json, _) => Ok(self),

@@ -13,6 +13,7 @@
 //! - A session is forgotten, with its records, [`STRAY`] after the last deadline of its calls. That is safe: nobody waits for an
 //!   answer or asks again after the deadline, and what was sent before is not on its way any more.
 //! - An id names one call: with another method or other arguments ([`Print`]) it is refused, not executed.
+//! - An answer is kept in the codec in which it was given, and written anew for who asks in another one, or when it goes to another node.
 //! - A retry says under which epoch the call was first sent. Where the slot's history begins later, since a crash has lost what was
 //!   before, nobody knows whether it ran: the answer is "maybe", and it is not run. The nodes of a fixed cluster keep their
 //!   epochs through a restart, so for [`RESTART_DOUBT`] after it they take every retry that they do not know for such a one.
@@ -37,8 +38,10 @@ pub use self::print::Print;
 use self::table::{Found, Table};
 use crate::call::deadline::MAX_DEADLINE;
 use crate::call::{CallId, Deadline, Outcome};
+use crate::codec::payload::Payload;
 use crate::codec::pieces;
 use crate::error::{Executed, Kind, RpcError};
+use crate::service::Compact;
 use crate::slot::Slot;
 
 /// The name under which the records move.
@@ -95,6 +98,8 @@ pub struct Arrival {
     pub epoch: u64,
     /// What call it is.
     pub print: Print,
+    /// How what it answers is written as JSON, if it may be in the compact codec.
+    pub compact: Option<&'static Compact>,
     /// When its caller stops waiting, if it has said so.
     pub deadline: Option<Deadline>,
 }
@@ -198,10 +203,11 @@ impl Recording {
     /// Records how the call ended, and tells those who wait for it.
     pub fn end(mut self, ended: &Ended) {
         self.is_over = true;
+        let kept = |payload: &Payload| Payload::of(payload.codec(), pieces::kept(payload.bytes()));
         let kept = match ended {
-            Ok(Outcome::Value(value)) => Ok(Outcome::Value(pieces::kept(value))),
+            Ok(Outcome::Value(value)) => Ok(Outcome::Value(kept(value))),
             Ok(Outcome::Failure { message, data }) => {
-                Ok(Outcome::Failure { message: message.clone(), data: pieces::kept(data) })
+                Ok(Outcome::Failure { message: message.clone(), data: kept(data) })
             }
             Err(error) => Err(error.clone()),
         };

@@ -10,6 +10,7 @@ use super::authority::Authority;
 use super::dedup::{self, Dedup};
 use super::in_flight::{InFlight, MAX_IN_FLIGHT};
 use super::{Incoming, Registry};
+use crate::build::Build;
 use crate::call::{Call, Caller, Reply};
 use crate::error::{Executed, Kind, RpcError};
 use crate::node::NodeId;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// Run every `read` and `idempotent` method twice, to expose those that are not; for tests.
     pub run_twice: bool,
+    /// The build of this program, as it tells its peers.
+    pub build: Build,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
             max_message: crate::limits::MAX_MESSAGE,
             max_in_flight: MAX_IN_FLIGHT,
             run_twice: false,
+            build: Build::OfProgram,
         }
     }
 }

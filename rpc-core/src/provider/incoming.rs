@@ -17,7 +17,7 @@ use crate::call::context::Origin;
 use crate::call::{Call, CallId, Context, Deadline, Outcome, Path, Reply};
 use crate::codec::args::Args;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
-use crate::codec::finite::to_piece;
+use crate::codec::payload::Payload;
 use crate::error::{Executed, Kind, RpcError};
 use crate::route::cells::Occupied;
 use crate::route::coverage::Coverage;
@@ -36,7 +36,7 @@ const PARKED_RETRY_AFTER: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct Incoming {
     method: &'static MethodDescriptor,
-    params: Bytes,
+    params: Payload,
     here: Arc<Here>,
     group: Arc<Group>,
     deadline: Option<Deadline>,
@@ -123,7 +123,7 @@ impl Incoming {
     /// # Errors
     /// [`Kind::BadArguments`] when they do not fit the method's names.
     pub fn args(&self) -> Result<Args<'_>, RpcError> {
-        Ok(Args::parse(self.method.params, &self.params)?)
+        Ok(Args::read(self.method.params, &self.params)?)
     }
 
     /// Enters the slot of `key`, after everything that can refuse the call has been asked.
@@ -270,7 +270,7 @@ impl Entry<'_> {
             }
         };
         let guarded = Guarded::new(future, call.context(slot), &call.here.authority).cancelled_by(call.cancel.as_ref());
-        let ended = guarded.await.and_then(encode).and_then(|outcome| call.within_limit(outcome));
+        let ended = guarded.await.and_then(|result| call.encode(result)).and_then(|outcome| call.within_limit(outcome));
         if let Some(recording) = recording {
             recording.end(&ended);
         }
@@ -296,8 +296,8 @@ impl Entry<'_> {
         let context = call.context(slot).detached();
         let place = call.here.in_flight.track();
         let task = tokio::spawn(async move {
-            let answer = Guarded::new(Box::pin(future), context, &call.here.authority).await.and_then(encode);
-            let ended = answer.and_then(|outcome| call.within_limit(outcome));
+            let answer = Guarded::new(Box::pin(future), context, &call.here.authority).await;
+            let ended = answer.and_then(|result| call.encode(result)).and_then(|outcome| call.within_limit(outcome));
             if let Some(recording) = recording {
                 recording.end(&ended);
             }
@@ -317,7 +317,8 @@ impl Entry<'_> {
             Some(calls) => {
                 let print = Print::of(call.method.full_name, &call.params);
                 let (first_epoch, epoch, deadline) = (call.first_epoch, call.group.epoch(slot), call.deadline);
-                let arrival = Arrival { id, first_epoch, epoch, print, deadline };
+                let compact = call.method.compact.as_ref();
+                let arrival = Arrival { id, first_epoch, epoch, print, compact, deadline };
                 calls.begin(slot, &arrival).into_recording().map(Some)
             }
             None => Ok(None),
@@ -327,10 +328,35 @@ impl Entry<'_> {
 
 impl Incoming {
     fn reply(&self, ended: Ended, coverage: Coverage, slot: Option<Slot>) -> Result<Reply, RpcError> {
-        match ended {
+        match ended.and_then(|outcome| self.in_its_codec(outcome)) {
             Ok(outcome) => Ok(Reply { outcome, covered: self.group.confirm(coverage) }),
             Err(error) => Err(self.locate(error, slot)),
         }
+    }
+
+    /// Writes anew what was recorded for a call in another codec than this one's, which may be read by any build.
+    fn in_its_codec(&self, outcome: Outcome) -> Result<Outcome, RpcError> {
+        if self.params.is_compact() || !outcome.is_compact() {
+            return Ok(outcome);
+        }
+        let as_json = outcome.into_json(self.method.compact.as_ref());
+        as_json.and_then(|outcome| self.within_limit(outcome)).map_err(|error| error.with_executed(Executed::Yes))
+    }
+
+    /// Encodes what the method returned, in the codec of the call.
+    fn encode<R: MethodResult>(&self, result: R) -> Result<Outcome, RpcError> {
+        let codec = self.params.codec();
+        let written = match ran(result).into_result() {
+            Ok(value) => Payload::written(codec, &value).map(Outcome::Value),
+            Err(failure) => {
+                let message = failure.to_string();
+                Payload::written(codec, &failure).map(|data| Outcome::Failure { message, data })
+            }
+        };
+        written.map_err(|why| {
+            let message = format!("the reply of {} {why}", self.method.full_name);
+            RpcError::new(Kind::Encode, message).with_executed(Executed::Yes)
+        })
     }
 
     /// Refuses a reply that the caller could not read: too large, or nested deeper than a message may be.
@@ -339,7 +365,8 @@ impl Incoming {
             Outcome::Value(value) => (value, value.len()),
             Outcome::Failure { message, data } => (data, data.len() + escaped_len(message)),
         };
-        if !depth_within(body, MAX_DEPTH) {
+        // The compact codec has looked already.
+        if !body.is_compact() && !depth_within(body.bytes(), MAX_DEPTH) {
             let message = format!("the reply of {} nests deeper than {MAX_DEPTH} levels", self.method.full_name);
             return Err(RpcError::new(Kind::Encode, message).with_executed(Executed::Yes));
         }
@@ -363,19 +390,4 @@ impl Incoming {
 /// The length of `text` as a JSON string.
 fn escaped_len(text: &str) -> usize {
     text.bytes().map(|byte| if byte < 0x20 { 6 } else { 1 + usize::from(matches!(byte, b'"' | b'\\')) }).sum()
-}
-
-/// Encodes what a method returned.
-fn encode<R: MethodResult>(result: R) -> Result<Outcome, RpcError> {
-    let unencodable = |error: crate::codec::finite::EncodeError| {
-        RpcError::new(Kind::Encode, format!("the reply cannot be written as JSON: {error}"))
-            .with_executed(Executed::Yes)
-    };
-    Ok(match ran(result).into_result() {
-        Ok(value) => Outcome::Value(to_piece(&value).map_err(unencodable)?),
-        Err(failure) => {
-            let message = failure.to_string();
-            Outcome::Failure { message, data: to_piece(&failure).map_err(unencodable)? }
-        }
-    })
 }

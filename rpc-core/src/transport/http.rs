@@ -147,6 +147,7 @@ impl Caller for HttpPeer {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
             let url = self.url.as_ref().map_err(Clone::clone)?;
+            let call = call.into_json()?;
             // Before there is anything to take back: a call that waits for its turn has not been sent.
             let _turn = self.turns.take(url, &call).await?;
             let take_back = TakeBack::armed(&self.cancels, url, &call);
@@ -170,7 +171,7 @@ impl HttpPeer {
     /// The request, put together without reqwest's builder, which would go over the headers once more.
     fn request(&self, url: &Url, call: &Call) -> Request {
         let mut body = Vec::with_capacity(call.params.len() + 96);
-        envelope::write_request(&mut body, call.id.sequence, call.method.full_name, &call.params);
+        envelope::write_request(&mut body, call.id.sequence, call.method.full_name, call.params.bytes());
         let mut request = Request::new(Method::POST, url.clone());
         *request.headers_mut() = headers_of(call, self.cluster.get().map(String::as_str));
         *request.body_mut() = Some(body.into());

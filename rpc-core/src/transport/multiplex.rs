@@ -19,6 +19,7 @@ use futures_util::future::BoxFuture;
 use self::peer::FramesPeer;
 use super::http::{HttpSettings, HttpTransport};
 use super::peers::Transport;
+use crate::build::Build;
 use crate::call::Caller;
 use crate::cluster::hand_over::{Answer, Question};
 use crate::cluster::view::ClusterView;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Largest message read, in bytes.
     pub max_message: usize,
+    /// The build of this program.
+    pub build: Build,
 }
 
 /// Frames to all peers, and plain HTTP for what is not a call, or where frames are refused.
@@ -51,9 +54,14 @@ impl FramesTransport {
     ///
     /// # Errors
     /// [`Kind::Internal`](crate::Kind::Internal) when the operating system refuses what the HTTP client needs.
-    pub fn new(http: &HttpSettings, cluster: Arc<OnceLock<String>>, random: fn() -> u64) -> Result<Self, RpcError> {
+    pub fn new(
+        http: &HttpSettings,
+        cluster: Arc<OnceLock<String>>,
+        build: Build,
+        random: fn() -> u64,
+    ) -> Result<Self, RpcError> {
         let plain = HttpTransport::new(http, cluster.clone())?;
-        let settings = Settings { connect_timeout: http.connect_timeout, max_message: http.max_message };
+        let settings = Settings { connect_timeout: http.connect_timeout, max_message: http.max_message, build };
         Ok(Self { plain, cluster, settings, random })
     }
 }

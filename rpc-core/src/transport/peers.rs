@@ -8,11 +8,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::call::{Call, CallId, Caller, Reply};
+use crate::call::{Call, CallId, Caller, Reply, Target};
 use crate::cluster::hand_over::{Answer, Question};
 use crate::cluster::view::ClusterView;
 use crate::error::{Kind, RpcError};
 use crate::node::{NodeId, NodeInfo};
+use crate::service::MethodDescriptor;
 use crate::transport::budget::Budget;
 
 /// A way to reach nodes.
@@ -49,6 +50,11 @@ impl Peer {
     /// What the peer or the way to it answered; it names the peer if it names no node.
     pub fn call<'a>(&'a self, call: &Call) -> impl Future<Output = Result<Reply, RpcError>> + Send + use<'a> {
         self.caller.call_kept(call).map_err(|error| error.at_node(&self.node.id))
+    }
+
+    /// Whether a call may come in the compact codec, as far as is known.
+    pub fn takes_compact(&self, method: &MethodDescriptor, target: &Target) -> bool {
+        self.caller.takes_compact(method, target)
     }
 }
 

@@ -17,17 +17,17 @@ pub(super) fn json(body: Vec<u8>) -> Response {
     response
 }
 
-/// What the provider answered.
+/// What the provider answered, which is JSON as the call was.
 pub(super) fn replied(id: &Id<'_>, reply: &Reply) -> Vec<u8> {
     let mut out = Vec::new();
     match &reply.outcome {
-        Outcome::Value(value) if reply.covered.is_empty() => envelope::write_result(&mut out, id, value),
+        Outcome::Value(value) if reply.covered.is_empty() => envelope::write_result(&mut out, id, value.bytes()),
         Outcome::Value(value) => {
             // Numbers and field names only, which always encode.
             let covered = serde_json::to_vec(&reply.covered).unwrap_or_else(|_| b"[]".to_vec());
-            envelope::write_covered_result(&mut out, id, value, &covered);
+            envelope::write_covered_result(&mut out, id, value.bytes(), &covered);
         }
-        Outcome::Failure { message, data } => envelope::write_error(&mut out, id, FAILURE, message, Some(data)),
+        Outcome::Failure { message, data } => envelope::write_error(&mut out, id, FAILURE, message, Some(data.bytes())),
     }
     out
 }

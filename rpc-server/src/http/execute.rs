@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rpc_core::call::{Call, Reply, Target};
 use rpc_core::codec::envelope::Request;
+use rpc_core::codec::payload::Payload;
 use rpc_core::provider::Incoming;
 use rpc_core::provider::in_flight::Place;
 use rpc_core::service::MethodDescriptor;
@@ -34,6 +35,7 @@ pub(super) async fn execute(node: &Node, origin: &Origin, request: &Request<'_>,
     node.counts().served.add();
     // The bytes stay where they are; only the frame around them was parsed.
     let params = request.params.map_or_else(Bytes::new, |raw| body.slice_ref(raw.get().as_bytes()));
+    let params = Payload::json(params);
     match &origin.peer {
         Some(peer) => run_here(node, origin, peer, method, params, place).await,
         None => forward(node, origin, method, params, place).await,
@@ -46,7 +48,7 @@ async fn run_here(
     origin: &Origin,
     peer: &Peer,
     method: &'static MethodDescriptor,
-    params: Bytes,
+    params: Payload,
     mut place: Place,
 ) -> Answer {
     let cancel = place.list(peer.id, method.is_recorded()).map_err(|error| error.at_node(&node.here().id))?;
@@ -72,7 +74,7 @@ async fn forward(
     node: &Node,
     origin: &Origin,
     method: &'static MethodDescriptor,
-    params: Bytes,
+    params: Payload,
     place: Place,
 ) -> Answer {
     if node.is_leaving() {

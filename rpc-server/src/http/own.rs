@@ -4,6 +4,7 @@ use bytes::Bytes;
 use rpc_core::call::id::BadCallId;
 use rpc_core::call::{CallId, Outcome, Reply};
 use rpc_core::codec::envelope::Request;
+use rpc_core::codec::payload::Payload;
 use rpc_core::codec::strict;
 use rpc_core::limits::MAX_BATCH;
 use rpc_core::transport::headers::{ANSWERED_METHOD, CANCEL_METHOD};
@@ -85,5 +86,5 @@ fn answered(node: &Node, origin: &Origin, request: &Request<'_>) -> Answer {
 }
 
 fn said(it_is: bool) -> Reply {
-    Reply::new(Outcome::Value(Bytes::from_static(if it_is { b"true" } else { b"false" })))
+    Reply::new(Outcome::Value(Payload::json(Bytes::from_static(if it_is { b"true" } else { b"false" }))))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::NodeId;
+use rpc_core::build::Build;
 use rpc_core::client::{Layer, WhereverBuilder};
 use rpc_core::client::{ServiceClient, Wherever};
 use rpc_core::clock::Clock;
@@ -263,6 +264,13 @@ impl NodeBuilder {
     /// request of its own. The node takes both in any case, and sends HTTP requests to nodes that refuse frames.
     pub fn frames(mut self, frames: bool) -> Self {
         self.frames = frames;
+        self
+    }
+
+    /// What the node tells others of its program's build, if not that of its executable: for tests of clusters of several builds. Nodes of one build
+    /// speak the compact codec where a service asks for it.
+    pub fn program_build(mut self, build: Build) -> Self {
+        self.settings.build = build;
         self
     }
 

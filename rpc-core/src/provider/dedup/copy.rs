@@ -16,6 +16,7 @@ use super::{Dedup, Ended, NAME, STRAY};
 use crate::call::Outcome;
 use crate::call::deadline::MAX_DEADLINE;
 use crate::codec::finite::to_json;
+use crate::codec::payload::{Codec, Payload};
 use crate::error::{ErrorRecord, RpcError};
 use crate::slot::Slot;
 use crate::state::{Content, Pulled, SlotState, StateError};
@@ -88,9 +89,12 @@ struct Done {
     session: u64,
     sequence: u64,
     acked: u64,
-    // Absent from builds that do not know of it.
+    // Absent from builds that do not know of it, and of a call in the compact codec: an older build would take that for another call's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    print: Option<Print>,
+    print: Option<u64>,
+    /// Of a call in the compact codec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compact_print: Option<u64>,
     /// In milliseconds; as `print`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     needed_for: Option<u64>,
@@ -101,7 +105,9 @@ impl Done {
     fn came(self) -> (Key, Came) {
         let needed_for = self.needed_for.map_or(MAX_DEADLINE + STRAY, Duration::from_millis);
         let needed_for = needed_for.min(MAX_DEADLINE + STRAY);
-        let Self { session, sequence, acked, print, .. } = self;
+        let Self { session, sequence, acked, .. } = self;
+        let of = |codec| move |hash| Print { codec, hash };
+        let print = self.print.map(of(Codec::Json)).or(self.compact_print.map(of(Codec::Compact)));
         ((session, sequence), Came { acked, needed_for, print, ended: self.answer.ended() })
     }
 }
@@ -121,14 +127,16 @@ impl Answer {
             RawValue::from_string(text).map_err(|error| error.to_string())
         };
         Ok(match ended {
-            Ok(Outcome::Value(value)) => Self::Value(raw(value)?),
-            Ok(Outcome::Failure { message, data }) => Self::Failure { message: message.clone(), data: raw(data)? },
+            Ok(Outcome::Value(value)) => Self::Value(raw(value.bytes())?),
+            Ok(Outcome::Failure { message, data }) => {
+                Self::Failure { message: message.clone(), data: raw(data.bytes())? }
+            }
             Err(error) => Self::Error(Box::new(error.record().clone())),
         })
     }
 
     fn ended(self) -> Ended {
-        let bytes = |raw: Box<RawValue>| Box::<str>::from(raw).into_string().into();
+        let bytes = |raw: Box<RawValue>| Payload::json(Box::<str>::from(raw).into_string());
         match self {
             Self::Value(value) => Ok(Outcome::Value(bytes(value))),
             Self::Failure { message, data } => Ok(Outcome::Failure { message, data: bytes(data) }),
@@ -163,11 +171,13 @@ impl SlotState for Dedup {
         {
             copying.unsent.remove(&key);
             let record = by_call.get(&key);
-            if let Some((ended, print)) = record.and_then(|record| Some((record.ended()?, record.print))) {
+            if let Some((ended, print)) = record.and_then(|record| Some((record.ended_as_json()?, record.print))) {
                 let answer = Answer::of(&ended).map_err(failed)?;
                 size += 100 + size_of_answer(&ended);
                 let (session, sequence) = key;
-                piece.done.push(Done { session, sequence, acked: 0, print, needed_for: None, answer });
+                let of = |codec| print.filter(|print| print.codec == codec).map(|print| print.hash);
+                let (print, compact_print) = (of(Codec::Json), of(Codec::Compact));
+                piece.done.push(Done { session, sequence, acked: 0, print, compact_print, needed_for: None, answer });
                 copying.sent.insert(key);
             }
         }

@@ -1,6 +1,7 @@
 //! The records of one slot, and which of their answers can be dropped for want of room.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
@@ -10,6 +11,7 @@ use super::print::Print;
 use super::{Ended, MAX_BYTES, MAX_RECORDS};
 use crate::call::Outcome;
 use crate::error::{Kind, RpcError};
+use crate::service::Compact;
 use crate::slot::Slot;
 
 /// What a record costs besides its answer, in bytes: its places in three maps.
@@ -90,6 +92,8 @@ pub(super) struct Records {
 pub(super) struct Record {
     /// What call it was; unknown if another build has sent it.
     pub(super) print: Option<Print>,
+    /// How its answer is written as JSON, should that be in the compact codec.
+    pub(super) compact: Option<&'static Compact>,
     pub(super) stage: Stage,
 }
 
@@ -117,6 +121,19 @@ impl Record {
             Stage::Done(ended, _) => Some(ended.clone()),
             Stage::Dropped => Some(Err(answer_dropped())),
         }
+    }
+
+    /// As [`ended`](Self::ended), in the codec that every build reads. What has no JSON is answered as if it had been dropped: that the call ran goes
+    /// along. Types are the user's, and may panic as they are read.
+    pub(super) fn ended_as_json(&self) -> Option<Ended> {
+        let (ended, compact) = (self.ended()?, self.compact);
+        Some(match ended {
+            Ok(outcome) if outcome.is_compact() => {
+                let as_json = catch_unwind(AssertUnwindSafe(|| outcome.into_json(compact)));
+                as_json.ok().and_then(Result::ok).map_or_else(|| Err(answer_dropped()), Ok)
+            }
+            ended => ended,
+        })
     }
 
     pub(super) fn is_done(&self) -> bool {

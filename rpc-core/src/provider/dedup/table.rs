@@ -82,7 +82,7 @@ impl Table {
             self.check_room(slot, id.session)?;
         }
         self.sessions.note(id.session, id.acked, slot, call.needed_until(now));
-        let record = Record { print: Some(call.print), stage: Stage::Running(Vec::new()) };
+        let record = Record { print: Some(call.print), compact: call.compact, stage: Stage::Running(Vec::new()) };
         self.insert(slot, (id.session, id.sequence), record);
         Ok(Found::New)
     }
@@ -108,7 +108,7 @@ impl Table {
         }
         let record = self.slots.get_mut(slot).and_then(|records| records.by_call.get_mut(&(id.session, id.sequence)));
         let Some(record) = record else { return Ok(None) };
-        if record.print.is_some_and(|print| print != call.print) {
+        if record.print.is_some_and(|print| print.differs(call.print)) {
             return another("for another method or with other arguments");
         }
         if let Some(ended) = record.ended() {
@@ -258,7 +258,7 @@ impl Table {
         if self.is_answered(id) {
             return;
         }
-        self.insert(slot, key, Record { print: came.print, stage: Stage::Running(Vec::new()) });
+        self.insert(slot, key, Record { print: came.print, compact: None, stage: Stage::Running(Vec::new()) });
         if came.ended.as_ref().is_err_and(|error| error.kind() == Kind::AnswerDropped) {
             self.mark(slot, key);
         } else {

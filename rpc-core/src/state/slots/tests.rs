@@ -27,6 +27,7 @@ static METHOD: MethodDescriptor = MethodDescriptor {
     detach: false,
     slot_of: None,
     merge: None,
+    compact: None,
 };
 
 fn slot_of(key: &String) -> Result<Slot, RpcError> {

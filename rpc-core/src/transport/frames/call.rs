@@ -84,9 +84,9 @@ impl<'a> CallFrame<'a> {
             hops: call.hops,
             path: if call.path.depth() == 0 { PathText::Root } else { PathText::Path(&call.path) },
             trace: call.trace.as_deref().filter(|trace| (1..=MAX_TRACE).contains(&trace.len())),
-            compact: false,
+            compact: call.params.is_compact(),
             method: call.method.full_name,
-            payload: &call.params,
+            payload: call.params.bytes(),
         }
     }
 

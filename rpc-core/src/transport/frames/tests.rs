@@ -25,6 +25,7 @@ static METHOD: MethodDescriptor = MethodDescriptor {
     detach: false,
     slot_of: None,
     merge: None,
+    compact: None,
 };
 
 fn call() -> Call {

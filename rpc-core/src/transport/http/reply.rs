@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::call::{Covered, Outcome, Reply};
 use crate::codec::envelope::{self, ErrorBody, Id};
+use crate::codec::payload::Payload;
 use crate::error::{ErrorRecord, Kind, RpcError};
 
 /// The code of a provider's own error.
@@ -29,12 +30,12 @@ pub fn read(body: &Bytes, id: u64) -> Result<Reply, RpcError> {
                 Some(covered) => serde_json::from_str(covered.get()).map_err(|error| garbage(error.to_string()))?,
                 None => Vec::new(),
             };
-            Ok(Reply { outcome: Outcome::Value(body.slice_ref(value.get().as_bytes())), covered })
+            Ok(Reply { outcome: Outcome::Value(Payload::json(body.slice_ref(value.get().as_bytes()))), covered })
         }
         Err(error) if error.code == FAILURE => {
             let data =
                 error.data.map_or_else(|| Bytes::from_static(b"null"), |data| body.slice_ref(data.get().as_bytes()));
-            Ok(Reply::new(Outcome::Failure { message: error.message.into_owned(), data }))
+            Ok(Reply::new(Outcome::Failure { message: error.message.into_owned(), data: Payload::json(data) }))
         }
         Err(error) => Err(refused(&error)),
     }

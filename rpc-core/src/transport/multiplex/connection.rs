@@ -75,6 +75,11 @@ impl Connection {
         state.ended.is_none() && state.leaving.is_none()
     }
 
+    /// Whether the peer reads the compact codec.
+    pub fn is_same_build(&self) -> bool {
+        self.shared.agreed.same_build
+    }
+
     /// Whether any call was answered on it.
     pub fn has_answered(&self) -> bool {
         self.shared.lock().has_answered
@@ -184,7 +189,7 @@ impl Connection {
         let begin = state.outbox.position();
         let request = state.waiters.open();
         let left_ms = u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-        let pushed = state.outbox.push((Of::Call, request), &call.params, |out, payload| {
+        let pushed = state.outbox.push((Of::Call, request), call.params.bytes(), |out, payload| {
             CallFrame { payload, ..CallFrame::new(request, call, left_ms) }.write(out)
         });
         if let Err(unsendable) = pushed {

@@ -20,6 +20,7 @@ pub(super) static NOTHING: MethodDescriptor = MethodDescriptor {
     detach: false,
     slot_of: None,
     merge: None,
+    compact: None,
 };
 
 /// A call with so many bytes of arguments, and a minute.

@@ -1,6 +1,7 @@
 //! One peer: its connection, made when it is first needed and again when it broke, or plain HTTP where there can be none.
 
 use std::future::ready;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use tokio::time::{Instant, timeout_at};
 use super::Settings;
 use super::connection::{Connection, NotTaken};
 use super::dial::{Dialed, dial};
-use crate::call::{Call, Caller, Reply};
+use crate::call::{Call, Caller, Reply, Target};
 use crate::error::{Executed, Kind, RpcError};
+use crate::service::{MethodDescriptor, is_any_compact};
 use crate::transport::frames::Hello;
 
 /// After a failed attempt the next one is made no sooner than this; longer after each further one.
@@ -41,6 +43,9 @@ pub(super) struct FramesPeer {
     jitter: fn() -> u64,
     // Held for a look or a change; never across an await.
     link: Mutex<Link>,
+    /// The last connection was to an end of the same build. It says how arguments are best written before it is known how they go: only the
+    /// connection that takes them decides.
+    is_same_build: AtomicBool,
 }
 
 /// How the peer can be reached.
@@ -62,30 +67,40 @@ enum Way {
 }
 
 impl Caller for FramesPeer {
+    fn takes_compact(&self, _: &MethodDescriptor, _: &Target) -> bool {
+        self.is_same_build.load(Ordering::Relaxed)
+    }
+
     fn call_kept<'a>(&'a self, call: &Call) -> BoxFuture<'a, Result<Reply, RpcError>> {
         let connection = match &*self.lock() {
             Link::Up(connection, ..) => Some(connection.clone()),
             _ => None,
         };
-        match connection.and_then(|connection| connection.begin_call(call)) {
+        let takes = |connection: &Arc<Connection>| !call.params.is_compact() || connection.is_same_build();
+        match connection.filter(takes).and_then(|connection| connection.begin_call(call)) {
             Some(Ok(waiting)) => Box::pin(waiting),
             Some(Err(error)) => Box::pin(ready(Err(error))),
             None => self.call(call.clone()),
         }
     }
 
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
+    fn call(&self, mut call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
             let mut closed = 0;
             loop {
-                match self.way(&call).await? {
+                let connection = match self.way(&call).await? {
                     Way::Plain => return self.plain.call(call).await,
-                    Way::Frames(connection) => match connection.call(&call).await {
-                        Ok(answer) => return answer,
-                        // No try is spent, as none was made.
-                        Err(NotTaken(_)) if closed < MOST_CLOSED => closed += 1,
-                        Err(NotTaken(error)) => return Err(error),
-                    },
+                    Way::Frames(connection) => connection,
+                };
+                if call.params.is_compact() && !connection.is_same_build() {
+                    // The node was replaced by one of another build.
+                    call = call.into_json()?;
+                }
+                match connection.call(&call).await {
+                    Ok(answer) => return answer,
+                    // No try is spent, as none was made.
+                    Err(NotTaken(_)) if closed < MOST_CLOSED => closed += 1,
+                    Err(NotTaken(error)) => return Err(error),
                 }
             }
         })
@@ -101,7 +116,7 @@ impl FramesPeer {
         jitter: fn() -> u64,
     ) -> Self {
         let link = Mutex::new(Link::Down { failures: 0, last: None });
-        Self { address: address.to_owned(), cluster, settings, plain, jitter, link }
+        Self { address: address.to_owned(), cluster, settings, plain, jitter, link, is_same_build: AtomicBool::new(false) }
     }
 
     async fn way(&self, call: &Call) -> Result<Way, RpcError> {
@@ -146,8 +161,11 @@ impl FramesPeer {
         let (address, patience) = (self.address.clone(), self.settings.connect_timeout);
         let cluster = self.cluster.get().filter(|cluster| !cluster.is_empty()).cloned();
         // This end takes no calls on connections that it has made.
-        let hello = Hello { cluster, ..Hello::new(self.settings.max_message, 0) };
-        let task = tokio::spawn(async move { dial(&address, &hello, patience).await });
+        let (limit, build) = (self.settings.max_message, self.settings.build.clone());
+        let task = tokio::spawn(async move {
+            let build = if is_any_compact() { build.id().await } else { None };
+            dial(&address, &Hello { cluster, build, ..Hello::new(limit, 0) }, patience).await
+        });
         let dialing = task.map(|ended| {
             ended.unwrap_or_else(|_| {
                 Err(RpcError::new(Kind::ShuttingDown, "the runtime ended while a peer was dialed")
@@ -166,6 +184,7 @@ impl FramesPeer {
         match dialed {
             Ok(Dialed::Frames(connection)) => {
                 if is_first {
+                    self.is_same_build.store(connection.is_same_build(), Ordering::Relaxed);
                     *link = Link::Up(connection.clone(), Instant::now(), failures);
                 }
                 Ok(Way::Frames(connection))
@@ -173,6 +192,7 @@ impl FramesPeer {
             Ok(Dialed::Refused(why)) => {
                 if is_first {
                     tracing::debug!(address = self.address, why, "frames are refused: calls go by plain HTTP");
+                    self.is_same_build.store(false, Ordering::Relaxed);
                     *link = Link::Plain(Instant::now() + PLAIN);
                 }
                 Ok(Way::Plain)
@@ -207,11 +227,12 @@ impl FramesPeer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::build::Build;
     use crate::transport::multiplex::fixtures::{NOTHING, call};
 
     struct NoPlain;
@@ -223,7 +244,7 @@ mod tests {
     }
 
     fn peer(address: &str, jitter: fn() -> u64) -> FramesPeer {
-        let settings = Settings { connect_timeout: Duration::from_secs(2), max_message: 1 << 20 };
+        let settings = Settings { connect_timeout: Duration::from_secs(2), max_message: 1 << 20, build: Build::Unknown };
         FramesPeer::new(address, Arc::default(), settings, Arc::new(NoPlain), jitter)
     }
 

@@ -191,15 +191,17 @@ impl State {
         let answer = answer.and_then(|reply| self.within_limit(reply));
         let pushed: Result<(), Infallible> = match answer {
             Ok(Reply { outcome: Outcome::Value(value), covered }) => {
-                self.outbox.push((Of::Answer, request), &value, |out, value| {
-                    write_reply(out, request, false, &covered, value);
+                let is_compact = value.is_compact();
+                self.outbox.push((Of::Answer, request), value.bytes(), |out, value| {
+                    write_reply(out, request, is_compact, &covered, value);
                     Ok(())
                 })
             }
             Ok(Reply { outcome: Outcome::Failure { message, data }, .. }) => {
-                let payload = Bytes::from(failure_payload(&message, &data));
+                let is_compact = data.is_compact();
+                let payload = Bytes::from(failure_payload(&message, data.bytes()));
                 self.outbox.push((Of::Answer, request), &payload, |out, payload| {
-                    write_failure_end(out, request, false, payload);
+                    write_failure_end(out, request, is_compact, payload);
                     Ok(())
                 })
             }

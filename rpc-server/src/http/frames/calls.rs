@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rpc_core::call::deadline::MAX_DEADLINE;
 use rpc_core::call::{Call, Deadline, Outcome, Path, Reply, Target};
 use rpc_core::codec::envelope::{MAX_DEPTH, depth_within};
+use rpc_core::codec::payload::Payload;
 use rpc_core::limits::MAX_HOPS;
 use rpc_core::provider::Incoming;
 use rpc_core::service::MethodDescriptor;
@@ -91,13 +92,17 @@ impl Calls<'_> {
     }
 
     fn call(&self, frame: &CallFrame<'_>, method: &'static MethodDescriptor, params: Bytes) -> Result<Call, RpcError> {
+        if frame.compact && method.compact.is_none() {
+            let message = format!("{} takes its arguments as JSON, and these are in the compact codec", method.full_name);
+            return Err(RpcError::new(Kind::BadArguments, message));
+        }
         if frame.hops > MAX_HOPS {
             let message =
                 format!("the call was passed on {} times, more than {MAX_HOPS}: it goes in a circle", frame.hops);
             return Err(RpcError::new(Kind::InvalidRequest, message));
         }
         // One more for the list or object of the arguments themselves.
-        if !depth_within(&params, MAX_DEPTH + 1) {
+        if !frame.compact && !depth_within(&params, MAX_DEPTH + 1) {
             let message = format!("the arguments nest deeper than {MAX_DEPTH} levels");
             return Err(RpcError::new(Kind::Parse, message));
         }
@@ -105,7 +110,7 @@ impl Calls<'_> {
         let text = frame.path.text();
         Ok(Call {
             method,
-            params,
+            params: if frame.compact { Payload::compact(params) } else { Payload::json(params) },
             target: Target::Node(self.node.here().id.clone(), frame.slot.map(|(slot, _)| slot)),
             epoch: frame.slot.map_or(0, |(_, epoch)| epoch),
             deadline: Deadline::counted_from(self.at, wait),
@@ -123,6 +128,6 @@ impl Calls<'_> {
             return Err(RpcError::new(Kind::BadArguments, format!("{ANSWERED_METHOD} takes no arguments")));
         }
         self.node.here().acknowledge(frame.id.session, frame.id.acked);
-        Ok(Reply::new(Outcome::Value(Bytes::from_static(b"true"))))
+        Ok(Reply::new(Outcome::Value(Payload::json("true"))))
     }
 }

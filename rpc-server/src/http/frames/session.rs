@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use rpc_core::error::bounded;
 use rpc_core::limits::ENVELOPE_ROOM;
-use rpc_core::service::MethodDescriptor;
+use rpc_core::service::{MethodDescriptor, is_any_compact};
 use rpc_core::transport::frames::{
     ByeCode, Fault, Frame, Hello, MAX_FRAME, Next, Of, next, whole, write_bye, write_go_away, write_hello, write_ping,
 };
@@ -90,6 +90,8 @@ pub(super) struct Session<IO> {
     read_at: Instant,
     arguments: Arguments,
     max_frame: usize,
+    /// The peer may speak the compact codec.
+    is_same_build: bool,
     answers: Arc<Answers>,
     last_method: Cell<Option<&'static MethodDescriptor>>,
     batch: Vec<u8>,
@@ -121,6 +123,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
             frames: Bytes::new(),
             read_at: Instant::now(),
             max_frame: MAX_FRAME,
+            is_same_build: false,
             answers: Arc::default(),
             last_method: Cell::new(None),
             batch: Vec::new(),
@@ -202,6 +205,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
             let ours = Hello {
                 cluster: Some(self.node.cluster_id().to_owned()),
                 node: Some(self.node.here().id.clone()),
+                build: if is_any_compact() { settings.build.id().await } else { None },
                 ..Hello::new(settings.max_message, settings.max_in_flight)
             };
             let agreed = match theirs.check(&ours) {
@@ -212,6 +216,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                 }
             };
             self.max_frame = agreed.max_frame;
+            self.is_same_build = agreed.same_build;
             let _greeting = self.inbox.split_to(consumed);
             {
                 let mut state = self.answers.lock();
@@ -394,7 +399,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
             match frame {
                 Frame::Call(call) => {
                     match answers.admit(call.request) {
-                        Admission::Free if !call.compact => {}
+                        Admission::Free if !call.compact || self.is_same_build => {}
                         Admission::Full => {
                             self.frames = frames.slice(at..);
                             return Ok(None);

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::shared::{Shared, State};
 use crate::call::{Outcome, Reply};
+use crate::codec::payload::{Codec, Payload};
 use crate::error::{ErrorRecord, Executed, Kind, RpcError};
 use crate::transport::frames::{
     ByeCode, Fault, Frame, GoAway, Next, Of, next, read_failure, whole, write_bye, write_ping,
@@ -185,14 +186,14 @@ impl Driver {
         while let Next::Whole { frame, consumed } = next(rest, shared.agreed.max_frame)? {
             rest = rest.get(consumed..).unwrap_or_default();
             let (request, answer) = match frame {
-                Frame::Reply { request, compact: false, covered, value } => {
-                    let value = state.payload(request, frames, value)?;
+                Frame::Reply { request, compact, covered, value } if !compact || shared.agreed.same_build => {
+                    let value = Payload::of(codec(compact), state.payload(request, frames, value)?);
                     (request, Ok(Reply { outcome: Outcome::Value(value), covered: covered.iter().collect() }))
                 }
-                Frame::Failure { request, compact: false, payload } => {
+                Frame::Failure { request, compact, payload } if !compact || shared.agreed.same_build => {
                     let payload = state.payload(request, frames, payload)?;
                     let (message, data) = read_failure(&payload)?;
-                    let (message, data) = (message.to_owned(), payload.slice_ref(data));
+                    let (message, data) = (message.to_owned(), Payload::of(codec(compact), payload.slice_ref(data)));
                     (request, Ok(Reply::new(Outcome::Failure { message, data })))
                 }
                 Frame::Error { request, record } => {
@@ -305,6 +306,10 @@ async fn wanted(shared: &Shared, is_ticking: bool, is_blocked: bool) {
 #[cold]
 fn never_asked(frame: &Frame<'_>) -> Fault {
     Fault::Unexpected { kind: frame.kind(), why: "its request was never sent" }
+}
+
+fn codec(is_compact: bool) -> Codec {
+    if is_compact { Codec::Compact } else { Codec::Json }
 }
 
 /// The node's error.

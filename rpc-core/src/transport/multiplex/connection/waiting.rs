@@ -25,6 +25,7 @@ pub struct Waiting {
     deadline: Deadline,
     is_detached: bool,
     is_short: bool,
+    is_compact: bool,
     is_over: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -33,7 +34,29 @@ impl Waiting {
     pub(super) fn new(shared: &Arc<Shared>, has_turn: bool, request: u64, call: &Call, is_short: bool) -> Self {
         let (method, deadline, is_detached) = (call.method.full_name, call.deadline, call.method.detach);
         let shared = shared.clone();
-        Self { shared, has_turn, request, method, deadline, is_detached, is_short, is_over: false, timer: None }
+        Self {
+            shared,
+            has_turn,
+            request,
+            method,
+            deadline,
+            is_detached,
+            is_short,
+            is_compact: call.params.is_compact(),
+            is_over: false,
+            timer: None,
+        }
+    }
+
+    /// Refuses an answer that only a call in the compact codec may get: whoever made another one passes it on as JSON.
+    fn in_its_codec(&self, answer: Answer) -> Answer {
+        match answer {
+            Ok(reply) if reply.outcome.is_compact() && !self.is_compact => {
+                let message = format!("{} answered {} in a codec that was not asked for", self.shared.place, self.method);
+                Err(RpcError::new(Kind::Protocol, message).with_executed(Executed::Maybe))
+            }
+            answer => answer,
+        }
     }
 
     /// Ends the wait, as nobody waits longer than the deadline.
@@ -57,7 +80,7 @@ impl Future for Waiting {
         let is_old = match look {
             Some(Look::Answered(answer)) => {
                 self.is_over = true;
-                return Poll::Ready(answer);
+                return Poll::Ready(self.in_its_codec(answer));
             }
             Some(Look::Waiting { is_old }) => is_old,
             // Polled after its end.
