@@ -3,9 +3,11 @@
 mod checked;
 
 pub use checked::{Argument, Checked, Passed, Returned, argument, failure, mergeable, value};
+pub use bytes::Bytes;
 pub use futures_util::future::BoxFuture;
 pub use inventory;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub use crate::call::Reply;
 pub use crate::client::typed::{ServiceClient, merge_replies};
@@ -15,10 +17,14 @@ pub use crate::error::RpcError;
 pub use crate::inject::{Inject, InjectError, Injector, LinkedProvider};
 pub use crate::provider::incoming::{Entry, Incoming, Key};
 pub use crate::provider::{Provider, Service};
-pub use crate::service::{Balancing, LinkedService, MethodDescriptor, Partial, Routing, ServiceDescriptor};
+pub use crate::service::{Balancing, Compact, LinkedService, MethodDescriptor, Partial, Routing, ServiceDescriptor};
 pub use crate::slot::Slot;
 
-use crate::error::Kind;
+use crate::client::typed::read_value;
+use crate::codec::envelope::{MAX_DEPTH, depth_within};
+use crate::codec::finite::EncodeError;
+use crate::codec::payload::{Codec, Payload, Unwritable};
+use crate::error::{Executed, Kind};
 use crate::route::key;
 use crate::service::MethodResult;
 
@@ -65,6 +71,49 @@ impl KeyParts {
             None => Ok(self.1.slot()),
         }
     }
+}
+
+/// The arguments that `write` writes, as JSON: what came of decoding those of a call of `method` in the compact codec.
+///
+/// # Errors
+/// [`Kind::Encode`], not executed, when they have no JSON.
+pub fn arguments_to_json(
+    method: &str,
+    write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
+) -> Result<Bytes, RpcError> {
+    let mut args = ArgsWriter::new();
+    let written = write(&mut args).map_err(|error| Unwritable::of(Codec::Json, error));
+    let params = args.finish();
+    let is_flat = depth_within(params.bytes(), MAX_DEPTH + 1);
+    let written = written.and(if is_flat { Ok(()) } else { Err(Unwritable::TooDeep) });
+    written.map(|()| params.bytes().clone()).map_err(|why| {
+        let message = format!("an argument of {method} {why}, and the node that runs it is not of this build");
+        RpcError::new(Kind::Encode, message).with_executed(Executed::No)
+    })
+}
+
+/// A method's value in the compact codec, as JSON.
+///
+/// # Errors
+/// [`Kind::Decode`] when it is none, [`Kind::Encode`] when it has no JSON.
+pub fn value_to_json<R: MethodResult>(bytes: &[u8]) -> Result<Bytes, RpcError> {
+    answer_to_json::<R::Value>(bytes)
+}
+
+/// As [`value_to_json`], of the service's own error.
+///
+/// # Errors
+/// As there.
+pub fn failure_to_json<R: MethodResult>(bytes: &[u8]) -> Result<Bytes, RpcError> {
+    answer_to_json::<R::Failure>(bytes)
+}
+
+fn answer_to_json<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<Bytes, RpcError> {
+    let value: T = read_value(&Payload::compact(Bytes::copy_from_slice(bytes)))?;
+    Payload::written(Codec::Json, &value).map(|json| json.bytes().clone()).map_err(|why| {
+        let message = format!("the method ran, but its reply {why}, and the caller is not of this node's build");
+        RpcError::new(Kind::Encode, message).with_executed(Executed::Yes)
+    })
 }
 
 /// A call that goes nowhere, and answers with the service's error for an error of the framework.

@@ -170,6 +170,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_put),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     #[cfg(unix)]
     static __METHOD_sync: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
@@ -188,6 +189,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     #[cfg(feature = "put")]
     fn __slot_of_put(

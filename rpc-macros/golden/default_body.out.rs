@@ -149,6 +149,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_twice),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     fn __slot_of_twice(
         args: &::wherever::__private::Args<'_>,

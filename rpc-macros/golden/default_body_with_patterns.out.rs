@@ -158,6 +158,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_sum),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     fn __slot_of_sum(
         args: &::wherever::__private::Args<'_>,

@@ -145,6 +145,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_put),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     fn __slot_of_put(
         args: &::wherever::__private::Args<'_>,

@@ -138,6 +138,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     static __SERVICE: ::wherever::__private::ServiceDescriptor = ::wherever::__private::ServiceDescriptor {
         name: "Store",

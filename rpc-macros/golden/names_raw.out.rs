@@ -139,6 +139,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_move),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     fn __slot_of_move(
         args: &::wherever::__private::Args<'_>,

@@ -162,6 +162,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_get),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     static __METHOD_put: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
@@ -177,6 +178,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_put),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     fn __slot_of_get(
         args: &::wherever::__private::Args<'_>,

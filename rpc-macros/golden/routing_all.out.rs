@@ -175,6 +175,7 @@ const _: () = {
                 >,
             >,
         ),
+        compact: ::core::option::Option::None,
     };
     static __METHOD_partial: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
@@ -196,6 +197,7 @@ const _: () = {
                 <__Checked_partial as ::wherever::__private::Passed>::Of<Alias<u64>>,
             >,
         ),
+        compact: ::core::option::Option::None,
     };
     static __SERVICE: ::wherever::__private::ServiceDescriptor = ::wherever::__private::ServiceDescriptor {
         name: "Store",

@@ -160,6 +160,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     static __METHOD_in_turn: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "Store",
@@ -177,6 +178,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     static __SERVICE: ::wherever::__private::ServiceDescriptor = ::wherever::__private::ServiceDescriptor {
         name: "Store",

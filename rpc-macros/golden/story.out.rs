@@ -199,6 +199,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_put),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     static __METHOD_get: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "goto.UrlStore",
@@ -214,6 +215,7 @@ const _: () = {
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_get),
         merge: ::core::option::Option::None,
+        compact: ::core::option::Option::None,
     };
     static __METHOD_count: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
         service: "goto.UrlStore",
@@ -237,6 +239,7 @@ const _: () = {
                 >,
             >,
         ),
+        compact: ::core::option::Option::None,
     };
     fn __slot_of_put(
         args: &::wherever::__private::Args<'_>,

@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod client;
+mod compact;
 mod descriptors;
 mod dispatch;
 pub(crate) mod inject;

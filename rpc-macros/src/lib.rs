@@ -24,7 +24,8 @@ use proc_macro::TokenStream;
 /// Turns a trait into a service: the trait's methods can be called on any node and run where their data lives.
 ///
 /// Options: `name = "goto.UrlStore"` (the name on the wire; the trait's own by default), `group = "urls"` (the group of
-/// nodes that share a slot map; `"default"` by default), `crate = "path::to::wherever"`.
+/// nodes that share a slot map; `"default"` by default), `compact` (between nodes of one build, calls and answers travel as their bytes rather than
+/// as JSON: see below), `crate = "path::to::wherever"`.
 ///
 /// **If the dependency is renamed** or comes through another crate, `::wherever` does not exist and the generated code does
 /// not compile: say where it is with `crate = "…"`, here, in `#[rpc_provider(crate = "…")]` and in `#[inject(crate = "…")]`.

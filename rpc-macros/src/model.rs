@@ -11,6 +11,8 @@ pub(crate) struct Service {
     pub(crate) name: Spanned<String>,
     /// The group whose slot map routes its calls.
     pub(crate) group: String,
+    /// Where it says that its calls may travel in the compact codec.
+    pub(crate) compact: Option<Span>,
     /// The trait as written.
     pub(crate) item: ItemTrait,
     /// The conditions under which it exists.

@@ -45,6 +45,11 @@ pub(crate) fn slot_of(method: &Ident) -> Ident {
     Ident::new(&format!("__slot_of_{}", method.unraw()), Span::call_site())
 }
 
+/// `get` → `__to_json_get`, which writes arguments in the compact codec as JSON.
+pub(crate) fn to_json(method: &Ident) -> Ident {
+    Ident::new(&format!("__to_json_{}", method.unraw()), Span::call_site())
+}
+
 /// The generated local of an argument. None of the user's names is in scope where it stands.
 pub(crate) fn local(index: usize) -> Ident {
     Ident::new(&format!("__a{index}"), Span::call_site())

@@ -17,6 +17,7 @@ pub(crate) fn service(tokens: TokenStream, mut item: ItemTrait, errors: &mut Err
         krate: names::default_crate(),
         name,
         group: "default".to_owned(),
+        compact: None,
         cfgs: cfgs(&item.attrs),
         methods: Vec::new(),
         item: item.clone(),
@@ -57,7 +58,7 @@ fn repeats(method: &Method, earlier: &[Method], errors: &mut Errors) -> bool {
 }
 
 fn service_options(tokens: TokenStream, service: &mut Service, errors: &mut Errors) {
-    const KNOWN: &[&str] = &["name", "group", "crate"];
+    const KNOWN: &[&str] = &["name", "group", "compact", "crate"];
     for word in options::words(tokens, errors) {
         let outcome = match word.ident.to_string().as_str() {
             "name" => word
@@ -68,6 +69,7 @@ fn service_options(tokens: TokenStream, service: &mut Service, errors: &mut Erro
                 .text("urls")
                 .and_then(|text| options::wire_name(&text, false))
                 .map(|group| service.group = group.value),
+            "compact" => word.bare().map(|span| service.compact = Some(span)),
             "crate" => word.path().map(|path| service.krate = path),
             _ => Err(options::unknown(&word.ident, "a service can have", KNOWN)),
         };

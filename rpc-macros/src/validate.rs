@@ -1,5 +1,6 @@
 //! The rules of an annotated trait. Every mistake is reported where it was written, with what to write instead.
 
+mod compact;
 mod keys;
 mod method;
 mod passed;
@@ -19,5 +20,6 @@ pub(crate) fn service(service: &Service, errors: &mut Errors) {
         }
         returned::check(&method.item.sig, errors);
         keys::check(method, errors);
+        compact::check(method, service, errors);
     }
 }

@@ -78,12 +78,17 @@ fn near(cx: &Cx<'_>, method: &Method) -> TokenStream {
 
 /// The call that leaves this process: the arguments are written.
 fn far(method: &Method) -> TokenStream {
+    let write = writes(method);
+    let call = located(quote!(far.call), method.result().span());
+    quote!(#call(#write))
+}
+
+/// `|args| { args.arg("code", &__a0)?; Ok(()) }`
+pub(super) fn writes(method: &Method) -> TokenStream {
     let args = if method.args.is_empty() { quote!(_args) } else { quote!(args) };
     let writes = method.args.iter().zip(locals(method)).map(|(arg, local)| {
         let name = &arg.name.value;
         located(quote!(args.arg(#name, &#local)?;), arg.ty.span())
     });
-    let write = quote!(|#args| { #(#writes)* ::core::result::Result::Ok(()) });
-    let call = located(quote!(far.call), method.result().span());
-    quote!(#call(#write))
+    quote!(|#args| { #(#writes)* ::core::result::Result::Ok(()) })
 }

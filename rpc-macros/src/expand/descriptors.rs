@@ -6,7 +6,7 @@ use syn::Member;
 use syn::ext::IdentExt;
 
 use super::dispatch::decode;
-use super::{Cx, checks, locals};
+use super::{Cx, checks, compact, locals};
 use crate::model::{KeyPart, Method, Routing};
 use crate::names;
 
@@ -22,6 +22,7 @@ pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
     let service = cx.service;
     let descriptors = cx.methods(|method| descriptor(cx, method));
     let slots: TokenStream = cx.methods(|method| slot_of(cx, method));
+    let to_json: TokenStream = cx.methods(|method| compact::expand(cx, method));
     let list = cx.methods(|method| {
         let descriptor = names::descriptor(&method.item.sig.ident);
         quote!(&#descriptor,)
@@ -31,6 +32,7 @@ pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
     quote! {
         #descriptors
         #slots
+        #to_json
         static __SERVICE: #private::ServiceDescriptor = #private::ServiceDescriptor {
             name: #name,
             group: #group,
@@ -59,6 +61,7 @@ fn descriptor(cx: &Cx<'_>, method: &Method) -> TokenStream {
         quote!(::core::option::Option::Some(#slot_of))
     };
     let merge = merge(private, method);
+    let compact = compact::field(cx, method);
     quote! {
         static #descriptor: #private::MethodDescriptor = #private::MethodDescriptor {
             service: #service,
@@ -74,6 +77,7 @@ fn descriptor(cx: &Cx<'_>, method: &Method) -> TokenStream {
             detach: #detach,
             slot_of: #slot_of,
             merge: #merge,
+            compact: #compact,
         };
     }
 }

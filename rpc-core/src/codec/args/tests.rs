@@ -108,13 +108,37 @@ fn errors_never_echo_a_hostile_argument_whole() {
 
 #[test]
 fn a_writer_undoes_an_argument_that_has_no_json() {
-    assert_eq!(ArgsWriter::new().finish(), "{}");
+    assert_eq!(ArgsWriter::new().finish(), Payload::json("{}"));
     let mut writer = ArgsWriter::new();
     assert!(writer.arg("code", &f64::NAN).is_err());
     writer.arg("r\"é", "x").unwrap();
     assert!(writer.arg("url", &[1.0, f64::INFINITY]).is_err());
     writer.arg("url", &json!({"a": null})).unwrap();
-    assert_eq!(std::str::from_utf8(&writer.finish()).unwrap(), r#"{"r\"é":"x","url":{"a":null}}"#);
+    assert_eq!(std::str::from_utf8(writer.finish().bytes()).unwrap(), r#"{"r\"é":"x","url":{"a":null}}"#);
+}
+
+#[test]
+fn compact_arguments_are_read_in_their_order_and_end_the_message() {
+    let mut writer = ArgsWriter::of(Codec::Compact);
+    writer.arg("code", "rust").unwrap();
+    assert!(writer.arg("url", &serde_json::value::RawValue::from_string("1".into()).unwrap()).is_err());
+    writer.arg("url", &Some("u")).unwrap();
+    let params = writer.finish();
+    assert_eq!(params, Payload::compact(&b"\x04rust\x01\x01u"[..]));
+    let read = || Args::read(NAMES, &params).unwrap();
+    let args = read();
+    assert!(matches!(args.text(0), Ok(Cow::Borrowed("rust"))));
+    assert_eq!(args.optional_text(1), Ok(Some("u".into())));
+    assert!(read().get::<String>(1).is_err(), "out of its turn");
+    // A key alone can be asked for.
+    assert_eq!(read().get::<String>(0).unwrap(), "rust");
+    let longer = Payload::compact(&b"\x04rust\x01\x01u\0"[..]);
+    let args = Args::read(NAMES, &longer).unwrap();
+    assert_eq!(args.text(0).unwrap(), "rust");
+    let error = args.optional_text(1).unwrap_err();
+    assert_eq!(error.argument, Some(1));
+    assert!(error.to_string().contains("1 bytes stand behind"), "{error}");
+    assert!(Args::compact(&[], &[0]).is_err() && Args::compact(&[], &[]).is_ok());
 }
 
 proptest! {
@@ -124,7 +148,7 @@ proptest! {
         writer.arg("code", &code).unwrap();
         writer.arg("url", &url).unwrap();
         let params = writer.finish();
-        let args = Args::parse(NAMES, &params).unwrap();
+        let args = Args::read(NAMES, &params).unwrap();
         prop_assert_eq!(&*args.text(0).unwrap(), code.as_str());
         prop_assert_eq!(args.get::<String>(0).unwrap(), code);
         prop_assert_eq!(args.get::<Option<Vec<i64>>>(1).unwrap(), url);
