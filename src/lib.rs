@@ -37,6 +37,7 @@ pub use rpc_core::slot::Slot;
 
 // Wrap: what stands between every client and the network.
 pub use rpc_core::call::{Call, CallId, Caller, Outcome, Reply};
+pub use rpc_core::codec::payload::{Codec, Payload};
 pub use rpc_core::client::Layer;
 pub use rpc_core::transport::http::HttpSettings;
 
@@ -55,6 +56,7 @@ pub use rpc_core::cluster::controller::Pace;
 pub use rpc_server::Membership;
 pub use rpc_server::cluster::{Ended, JoinError, Status};
 
+pub use rpc_core::build::Build;
 pub use rpc_server::testing;
 
 /// Where a live cluster's records are kept: in a seed node, or in etcd (feature `etcd`, whose build takes `protoc`).

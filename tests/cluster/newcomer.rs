@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rpc_core::call::Outcome;
 use rpc_core::client::WhereverBuilder;
 use rpc_core::transport::peers::Transport;
 use wherever::view::{ClusterView, CountsView, GroupView, SlotRange, VIEW_FORMAT};
-use wherever::{Call, Caller, Kind, NodeId, NodeInfo, Reply, RpcError, Slot};
+use wherever::{Call, Caller, Kind, NodeId, NodeInfo, Payload, Reply, RpcError, Slot};
 
 use crate::probe::{Probe, ProbeClient};
 
@@ -26,7 +25,7 @@ impl Caller for Node {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         let slot = call.target.slot().expect("a call with a key");
         let answer = match self.0 {
-            "new" => Ok(Reply::new(Outcome::Value(Bytes::from_static(b"null")))),
+            "new" => Ok(Reply::new(Outcome::Value(Payload::json("null")))),
             _ => Err(RpcError::new(Kind::Moved, "it has moved").at_slot(slot, 2).at_node(&NodeId::from("new"))),
         };
         Box::pin(async move { answer })

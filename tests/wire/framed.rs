@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rpc_core::call::{Call, CallId, Deadline, Path, Target};
+use rpc_core::codec::payload::Payload;
 use rpc_core::error::ErrorRecord;
 use rpc_core::limits::MAX_MESSAGE;
 use rpc_core::node::NodeId;
@@ -263,7 +264,7 @@ pub(crate) fn call(method: &'static MethodDescriptor, params: &str, wait: Durati
     let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
     Call {
         method,
-        params: Bytes::copy_from_slice(params.as_bytes()),
+        params: Payload::json(params.to_owned()),
         target: Target::Node(NodeId::from("anybody"), None),
         epoch: 0,
         deadline: Deadline::after(wait),

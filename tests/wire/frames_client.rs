@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use rpc_core::call::{Call, Caller, Outcome, Reply};
+use rpc_core::codec::payload::Payload;
 use rpc_core::limits::MAX_MESSAGE;
 use rpc_core::node::{NodeId, NodeInfo};
 use rpc_core::transport::frames::{
@@ -61,7 +62,7 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 fn said(answer: Result<Answer, tokio::task::JoinError>) -> String {
     match answer.unwrap().map(|reply| reply.outcome) {
-        Ok(Outcome::Value(value)) => String::from_utf8(value.to_vec()).unwrap(),
+        Ok(Outcome::Value(value)) => String::from_utf8(value.bytes().to_vec()).unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -378,7 +379,7 @@ async fn no_more_calls_are_under_way_than_the_node_takes() {
 async fn a_node_that_does_not_read_fills_no_memory() {
     let (listener, address) = port().await;
     let caller = caller(address);
-    let params = Bytes::from(json!(["x".repeat(1 << 20)]).to_string());
+    let params = Payload::json(json!(["x".repeat(1 << 20)]).to_string());
     let first = begin(&caller, echo(LONG));
     let mut framed = Framed::accept_and_greet(&listener).await;
     let request = framed.called().await;

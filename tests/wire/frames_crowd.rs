@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rpc_core::call::{Call, Outcome, Target};
+use rpc_core::codec::payload::Payload;
 use rpc_core::limits::MAX_MESSAGE;
 use rpc_core::slot::Slot;
 use rpc_core::transport::frames::Hello;
@@ -49,7 +50,7 @@ async fn ten_thousand_callers_share_a_connection() {
             tokio::spawn(async move {
                 let reply = connection.call(&call).await.unwrap().unwrap();
                 let _first = answered.set(());
-                assert_eq!(reply.outcome, Outcome::Value(json!(key).to_string().into()));
+                assert_eq!(reply.outcome, Outcome::Value(Payload::json(json!(key).to_string())));
             })
         })
         .collect();
@@ -88,7 +89,7 @@ async fn cancellations_that_race_replies_leave_nothing_behind_and_cross_nothing(
                     biased;
                     answer = connection.call(&call) => {
                         let reply = answer.unwrap().unwrap();
-                        assert_eq!(reply.outcome, Outcome::Value(json!(key).to_string().into()));
+                        assert_eq!(reply.outcome, Outcome::Value(Payload::json(json!(key).to_string())));
                         answered += 1;
                     }
                     () = patience => {}
@@ -106,5 +107,5 @@ async fn cancellations_that_race_replies_leave_nothing_behind_and_cross_nothing(
     // The connection is as good as before.
     let call = call_of(&world, &ECHO, "last");
     let reply = connection.call(&call).await.unwrap().unwrap();
-    assert_eq!(reply.outcome, Outcome::Value(r#""last""#.into()));
+    assert_eq!(reply.outcome, Outcome::Value(Payload::json(r#""last""#)));
 }

@@ -1,6 +1,7 @@
 //! A call that is sent twice runs once, whatever happens in between.
 
 mod bounds;
+mod codecs;
 
 use std::collections::HashMap;
 
@@ -24,7 +25,7 @@ fn id(session: u64, sequence: u64, acked: u64) -> CallId {
 
 /// A call of one method with the same arguments, with the longest deadline.
 fn arrival(id: CallId, first_epoch: Option<u64>) -> Arrival {
-    Arrival { id, first_epoch, epoch: NOW, print: Print::of("Ledger.add", b"{}"), deadline: None }
+    Arrival { id, first_epoch, epoch: NOW, print: Print::of("Ledger.add", &Payload::json("{}")), compact: None, deadline: None }
 }
 
 fn begin(dedup: &Arc<Dedup>, slot: Slot, id: CallId, first_epoch: Option<u64>) -> Verdict {
@@ -32,7 +33,7 @@ fn begin(dedup: &Arc<Dedup>, slot: Slot, id: CallId, first_epoch: Option<u64>) -
 }
 
 fn value(text: &str) -> Ended {
-    Ok(Outcome::Value(text.to_owned().into()))
+    Ok(Outcome::Value(Payload::json(text.to_owned())))
 }
 
 #[track_caller]
@@ -72,8 +73,8 @@ async fn a_duplicate_waits_for_the_first_and_gets_its_answer() {
     let Verdict::Wait(waiting) = begin(&dedup, slot(1), id(1, 1, 0), Some(1)) else { panic!("waits") };
     let waiting = tokio::spawn(waiting.ended(None));
     first.end(&value("7"));
-    assert_eq!(waiting.await.unwrap().unwrap(), Outcome::Value("7".into()));
-    assert_eq!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("7".into()));
+    assert_eq!(waiting.await.unwrap().unwrap(), Outcome::Value(Payload::json("7")));
+    assert_eq!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value(Payload::json("7")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,12 +151,12 @@ async fn a_session_that_has_nothing_more_to_send_still_says_that_it_has_its_answ
 async fn one_id_for_two_methods_or_other_arguments_is_refused() {
     let dedup = Dedup::new(CALM);
     let first = executes(begin(&dedup, slot(1), id(1, 1, 0), None));
-    for print in [Print::of("Ledger.take", b"{}"), Print::of("Ledger.add", b"{\"by\":1}")] {
+    for print in [Print::of("Ledger.take", &Payload::json("{}")), Print::of("Ledger.add", &Payload::json("{\"by\":1}"))] {
         let other = Arrival { print, ..arrival(id(1, 1, 0), Some(1)) };
         refuses(dedup.begin(slot(1), &other), Kind::InvalidRequest, Executed::No);
     }
     first.end(&value("7"));
-    let other = Arrival { print: Print::of("Ledger.take", b"{}"), ..arrival(id(1, 1, 0), None) };
+    let other = Arrival { print: Print::of("Ledger.take", &Payload::json("{}")), ..arrival(id(1, 1, 0), None) };
     refuses(dedup.begin(slot(1), &other), Kind::InvalidRequest, Executed::No);
     assert!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))).is_ok());
 }
@@ -212,10 +213,10 @@ async fn records_move_with_their_slot() {
     let (from, to) = (Dedup::new(CALM), Dedup::new(CALM));
     from.open(slot(1), 3, Content::Empty).unwrap();
     let failure =
-        Outcome::Failure { message: "sold \"out\"".into(), data: r#"{"left":[0,-0.5,18446744073709551615]}"#.into() };
+        Outcome::Failure { message: "sold \"out\"".into(), data: Payload::json(r#"{"left":[0,-0.5,18446744073709551615]}"#) };
     let ends = [
-        Ok(Outcome::Value("null".into())),
-        Ok(Outcome::Value(r#""ü\n""#.into())),
+        Ok(Outcome::Value(Payload::json("null"))),
+        Ok(Outcome::Value(Payload::json(r#""ü\n""#))),
         Ok(failure),
         Err(RpcError::new(Kind::Panicked, "x").at_slot(slot(1), 3)),
     ];
@@ -246,7 +247,7 @@ async fn marks_prints_and_how_long_they_are_needed_move_with_their_slot() {
     hand_over(&from, &to, 4, 1, || ());
     fails(answers(begin_again(&to, id(1, 1, 0))), Kind::AnswerDropped, Executed::Yes);
     assert_eq!(answers(begin_again(&to, id(5, 1, 0))).unwrap(), large().unwrap());
-    let other = Arrival { print: Print::of("Ledger.take", b"{}"), ..soon(id(2, 1, 0)) };
+    let other = Arrival { print: Print::of("Ledger.take", &Payload::json("{}")), ..soon(id(2, 1, 0)) };
     refuses(to.begin(slot(1), &other), Kind::InvalidRequest, Executed::No);
     tokio::time::advance(Duration::from_secs(71) + STRAY).await;
     executes(to.begin(slot(2), &soon(id(6, 1, 0)))).end(&value("0"));
@@ -265,7 +266,7 @@ async fn records_of_a_build_that_knows_no_prints_are_taken_over() {
     let piece = r#"{"v":1,"since":3,"done":[{"session":1,"sequence":1,"acked":0,"answer":{"value":7}}],"gone":[]}"#;
     to.stage(slot(1), piece.as_bytes()).unwrap();
     to.open(slot(1), 4, Content::Staged).unwrap();
-    assert_eq!(answers(begin(&to, slot(1), id(1, 1, 0), Some(3))).unwrap(), Outcome::Value("7".into()));
+    assert_eq!(answers(begin(&to, slot(1), id(1, 1, 0), Some(3))).unwrap(), Outcome::Value(Payload::json("7")));
 }
 
 #[tokio::test]
@@ -279,7 +280,7 @@ async fn a_running_call_is_copied_when_it_has_ended() {
             running.end(&value("1"));
         }
     });
-    assert_eq!(answers(begin(&to, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("1".into()));
+    assert_eq!(answers(begin(&to, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value(Payload::json("1")));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::call::{Call, CallId, Covered, Deadline, Path, Target};
+use crate::codec::payload::Payload;
 use crate::service::{MethodDescriptor, Routing};
 
 static METHOD: MethodDescriptor = MethodDescriptor {
@@ -31,7 +32,7 @@ static METHOD: MethodDescriptor = MethodDescriptor {
 fn call() -> Call {
     Call {
         method: &METHOD,
-        params: Bytes::from_static(b"[1]"),
+        params: Payload::json("[1]"),
         target: Target::Any,
         epoch: 0,
         deadline: Deadline::after(std::time::Duration::from_secs(1)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::call::{Call, CallId, Deadline, Path, Target};
+use crate::codec::payload::Payload;
 use crate::service::{MethodDescriptor, Routing};
 
 /// A method that nobody provides.
@@ -27,7 +28,7 @@ pub(super) static NOTHING: MethodDescriptor = MethodDescriptor {
 pub(super) fn call(method: &'static MethodDescriptor, bytes: usize) -> Call {
     Call {
         method,
-        params: vec![b'1'; bytes].into(),
+        params: Payload::json(vec![b'1'; bytes]),
         target: Target::Any,
         epoch: 0,
         deadline: Deadline::after(Duration::from_secs(60)),

@@ -17,7 +17,7 @@ async fn when_bytes_run_short_the_oldest_large_answers_go_and_their_calls_still_
     for session in 117..120 {
         assert_eq!(answers(begin(&dedup, slot(1), id(session, 1, 0), Some(1))).unwrap(), large().unwrap());
     }
-    assert_eq!(answers(begin(&dedup, slot(1), id(9, 1, 0), Some(1))).unwrap(), Outcome::Value("small".into()));
+    assert_eq!(answers(begin(&dedup, slot(1), id(9, 1, 0), Some(1))).unwrap(), Outcome::Value(Payload::json("small")));
     executes(begin(&dedup, slot(1), id(119, 2, 1), None)).end(&value("0"));
     for session in (100..119).chain([9]) {
         dedup.acknowledge(session, 1);
@@ -110,7 +110,7 @@ async fn a_full_window_refuses_new_calls_and_still_knows_the_old() {
     refuses(begin(&dedup, slot(1), id(1, next, 0), None), Kind::Overloaded, Executed::No);
     refuses(begin(&dedup, slot(1), id(2, 1, 0), None), Kind::Overloaded, Executed::No);
     executes(begin(&dedup, slot(2), id(2, 2, 0), None)).end(&value("0"));
-    assert_eq!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value("0".into()));
+    assert_eq!(answers(begin(&dedup, slot(1), id(1, 1, 0), Some(1))).unwrap(), Outcome::Value(Payload::json("0")));
     executes(begin(&dedup, slot(1), id(1, next, 1), None)).end(&value("0"));
 }
 
