@@ -27,6 +27,10 @@ use proc_macro::TokenStream;
 /// nodes that share a slot map; `"default"` by default), `compact` (between nodes of one build, calls and answers travel as their bytes rather than
 /// as JSON: see below), `crate = "path::to::wherever"`.
 ///
+/// **`compact`** takes the postcard form where both ends are the same build, and JSON where they are not, for `POST`, and for clients in other languages. The types of such a
+/// service must have JSON too, and be readable without names: serde's `untagged`, `tag`, `flatten`, `skip_serializing_if`, and types that hold any JSON are not. A call that meets one is
+/// refused, and says so; arguments that are read as such are not executed.
+///
 /// **If the dependency is renamed** or comes through another crate, `::wherever` does not exist and the generated code does
 /// not compile: say where it is with `crate = "…"`, here, in `#[rpc_provider(crate = "…")]` and in `#[inject(crate = "…")]`.
 ///

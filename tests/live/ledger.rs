@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 use wherever::testing::{Cluster, ClusterBuilder, ProvidingNode, TestNode};
 use wherever::{Inject, NodeBuilder, RpcError, Slots, Wherever, rpc_provider, rpc_service};
 
-#[rpc_service(name = "live.Ledger")]
+#[rpc_service(name = "live.Ledger", compact)]
 pub(crate) trait Ledger {
     /// Adds one, and says how many there are now: no two calls of one key are told the same.
     async fn add(&self, key: String) -> Result<u64, RpcError>;
@@ -18,9 +19,31 @@ pub(crate) trait Ledger {
     #[rpc(read)]
     async fn total(&self, key: String) -> Result<u64, RpcError>;
 
+    /// Whether the call came in the compact codec.
+    #[rpc(read)]
+    async fn came_compact(&self, key: String, travels: Travels) -> Result<bool, RpcError>;
+
     /// How many keys there are, on all nodes together.
     #[rpc(read, all)]
     async fn keys(&self) -> Result<u64, RpcError>;
+}
+
+/// Becomes what it has travelled in: whether that has names for people to read.
+#[derive(Default)]
+pub(crate) struct Travels {
+    readable: bool,
+}
+
+impl Serialize for Travels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.is_human_readable().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Travels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { readable: bool::deserialize(deserializer)? })
+    }
 }
 
 #[derive(Inject)]
@@ -51,6 +74,10 @@ impl Ledger for Book {
 
     async fn total(&self, key: String) -> Result<u64, RpcError> {
         Ok(self.totals.get(&key)?.unwrap_or(0))
+    }
+
+    async fn came_compact(&self, _key: String, travels: Travels) -> Result<bool, RpcError> {
+        Ok(!travels.readable)
     }
 
     async fn keys(&self) -> Result<u64, RpcError> {

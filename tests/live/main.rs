@@ -6,3 +6,4 @@ mod maps;
 mod moves;
 mod not_started;
 mod stuck;
+mod upgrade;

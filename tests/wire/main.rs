@@ -5,6 +5,7 @@
 mod arguments;
 mod batches;
 mod cancel;
+mod codecs;
 mod codes;
 mod connection;
 mod deadlines;

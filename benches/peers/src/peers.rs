@@ -23,6 +23,7 @@ pub enum Peer {
     Local,
     Frames,
     FramesOnce,
+    FramesCompact,
     Post,
     Raw,
     RawJson,
@@ -38,6 +39,7 @@ pub enum Connection {
     Local(local::Connection),
     Wherever(wherever::Connection),
     WhereverOnce(wherever::Connection),
+    WhereverCompact(wherever::Connection),
     Raw(raw::Connection<Postcard>),
     RawJson(raw::Connection<Json>),
     Tarpc(tarpc::Connection),
@@ -48,10 +50,11 @@ pub enum Connection {
 
 impl Peer {
     /// In the order in which they take turns.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Local,
         Self::Frames,
         Self::FramesOnce,
+        Self::FramesCompact,
         Self::Post,
         Self::Raw,
         Self::RawJson,
@@ -68,6 +71,7 @@ impl Peer {
             Self::Local => "local",
             Self::Frames => "frames",
             Self::FramesOnce => "frames-once",
+            Self::FramesCompact => "frames-compact",
             Self::Post => "post",
             Self::Raw => "raw",
             Self::RawJson => "raw-json",
@@ -85,6 +89,7 @@ impl Peer {
             Self::Local => "wherever, call stays",
             Self::Frames => "wherever, frames, JSON",
             Self::FramesOnce => "wherever, frames, JSON, recorded",
+            Self::FramesCompact => "wherever, frames, compact",
             Self::Post => "wherever, JSON POST",
             Self::Raw => "raw frames, postcard",
             Self::RawJson => "raw frames, JSON",
@@ -98,7 +103,7 @@ impl Peer {
 
     /// Whether it is this repository's.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Local | Self::Frames | Self::FramesOnce | Self::Post)
+        matches!(self, Self::Local | Self::Frames | Self::FramesOnce | Self::FramesCompact | Self::Post)
     }
 
     pub async fn serve(self, listener: TcpListener) -> Result<(), Failed> {
@@ -106,7 +111,9 @@ impl Peer {
         match self {
             // The client has everything itself.
             Self::Local => pending().await,
-            Self::Frames | Self::FramesOnce | Self::Post => wherever::serve(listener, records).await,
+            Self::Frames | Self::FramesOnce | Self::FramesCompact | Self::Post => {
+                wherever::serve(listener, records).await
+            }
             Self::Raw => raw::serve::<Postcard>(listener, records).await,
             Self::RawJson => raw::serve::<Json>(listener, records).await,
             Self::Tarpc => tarpc::serve(listener, records, Codec::Bincode).await,
@@ -122,6 +129,7 @@ impl Peer {
             Self::Local => Connection::Local(local::Connection::new(Records::new())?),
             Self::Frames => Connection::Wherever(wherever::Connection::by_frames(address).await?),
             Self::FramesOnce => Connection::WhereverOnce(wherever::Connection::by_frames(address).await?),
+            Self::FramesCompact => Connection::WhereverCompact(wherever::Connection::by_frames(address).await?),
             Self::Post => Connection::Wherever(wherever::Connection::by_post(address)?),
             Self::Raw => Connection::Raw(raw::Connection::new(address).await?),
             Self::RawJson => Connection::RawJson(raw::Connection::new(address).await?),
@@ -152,6 +160,7 @@ impl Connection {
             Self::Local(connection) => connection.get(key, payload).await,
             Self::Wherever(connection) => connection.get(key, payload).await,
             Self::WhereverOnce(connection) => connection.get_once(key, payload).await,
+            Self::WhereverCompact(connection) => connection.get_compact(key, payload).await,
             Self::Raw(connection) => connection.get(key, payload).await,
             Self::RawJson(connection) => connection.get(key, payload).await,
             Self::Tarpc(connection) => connection.get(key, payload).await,

@@ -11,6 +11,7 @@ use super::counts::Counts;
 use super::fanout::Fanout;
 use super::router::Router;
 use super::shared::Shared;
+use crate::build::Build;
 use crate::call::Caller;
 use crate::call::id::{Session, random};
 use crate::cluster::view::is_dialable;
@@ -101,6 +102,13 @@ impl WhereverBuilder {
     #[must_use]
     pub fn frames(mut self, frames: bool) -> Self {
         self.frames = frames;
+        self
+    }
+
+    /// What is told of this program's build, if not that of its executable; for tests of programs of several builds.
+    #[must_use]
+    pub fn program_build(mut self, build: Build) -> Self {
+        self.settings.build = build;
         self
     }
 

@@ -1,5 +1,7 @@
 //! wherever: a cluster of one node, called by a program that is none, as frames over one connection or by JSON POST.
 
+use std::sync::Arc;
+
 use rpc_core::client::WhereverBuilder;
 use tokio::net::TcpListener;
 use wherever::{Node, RpcError, Wherever, rpc_service};
@@ -16,6 +18,19 @@ pub trait Store {
     async fn get_once(&self, key: &str, payload: &str) -> Result<Record, RpcError>;
 }
 
+/// The same between two processes of one build, which calls need no names for.
+#[rpc_service(compact)]
+pub trait CompactStore {
+    #[rpc(read)]
+    async fn get(&self, key: &str, payload: &str) -> Result<Record, RpcError>;
+}
+
+impl CompactStore for Records {
+    async fn get(&self, key: &str, payload: &str) -> Result<Record, RpcError> {
+        Ok(Self::get(self, key, payload))
+    }
+}
+
 impl Store for Records {
     async fn get(&self, key: &str, payload: &str) -> Result<Record, RpcError> {
         Ok(Self::get(self, key, payload))
@@ -27,27 +42,40 @@ impl Store for Records {
 }
 
 pub async fn serve(listener: TcpListener, records: Records) -> Result<(), Failed> {
-    Ok(Node::builder().provide(StoreClient::provider(records)).serve(listener).await?)
+    let records = Arc::new(records);
+    let node = Node::builder().provide(StoreClient::provider_shared(records.clone()));
+    Ok(node.provide(CompactStoreClient::provider_shared(records)).serve(listener).await?)
 }
 
-pub struct Connection(StoreClient);
+pub struct Connection {
+    plain: StoreClient,
+    compact: CompactStoreClient,
+}
 
 impl Connection {
     /// As every program connects.
     pub async fn by_frames(address: &str) -> Result<Self, Failed> {
-        Ok(Self(Wherever::connect([address]).await?.client()))
+        Ok(Self::of(&Wherever::connect([address]).await?))
     }
 
     /// As a program whose calls meet a proxy that knows HTTP only.
     pub fn by_post(address: &str) -> Result<Self, Failed> {
-        Ok(Self(WhereverBuilder::connecting([address])?.frames(false).build()?.client()))
+        Ok(Self::of(&WhereverBuilder::connecting([address])?.frames(false).build()?))
+    }
+
+    fn of(wherever: &Wherever) -> Self {
+        Self { plain: wherever.client(), compact: wherever.client() }
     }
 
     pub async fn get(&self, key: &str, payload: &str) -> Result<Record, Failed> {
-        Ok(self.0.get(key, payload).await?)
+        Ok(self.plain.get(key, payload).await?)
+    }
+
+    pub async fn get_compact(&self, key: &str, payload: &str) -> Result<Record, Failed> {
+        Ok(self.compact.get(key, payload).await?)
     }
 
     pub async fn get_once(&self, key: &str, payload: &str) -> Result<Record, Failed> {
-        Ok(self.0.get_once(key, payload).await?)
+        Ok(self.plain.get_once(key, payload).await?)
     }
 }
