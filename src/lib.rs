@@ -37,8 +37,8 @@ pub use rpc_core::slot::Slot;
 
 // Wrap: what stands between every client and the network.
 pub use rpc_core::call::{Call, CallId, Caller, Outcome, Reply};
-pub use rpc_core::codec::payload::{Codec, Payload};
 pub use rpc_core::client::Layer;
+pub use rpc_core::codec::payload::{Codec, Payload};
 pub use rpc_core::transport::http::HttpSettings;
 
 // Keep: state of a provider's own that moves with its slots.

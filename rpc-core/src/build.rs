@@ -120,7 +120,7 @@ mod tests {
 
     /// A file without a name.
     fn tempfile() -> std::io::Result<File> {
-        let path = std::env::temp_dir().join(format!("wherever-build-{:x}", crate::call::id::random()));
+        let path = std::env::temp_dir().join(format!("wherever-build-{}", std::process::id()));
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         std::fs::remove_file(path)?;
         Ok(file)

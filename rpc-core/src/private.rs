@@ -2,8 +2,8 @@
 
 mod checked;
 
-pub use checked::{Argument, Checked, Passed, Returned, argument, failure, mergeable, value};
 pub use bytes::Bytes;
+pub use checked::{Argument, Checked, Passed, Returned, argument, failure, mergeable, value};
 pub use futures_util::future::BoxFuture;
 pub use inventory;
 use serde::Serialize;

@@ -64,7 +64,10 @@ fn the_examples_of_the_document_are_what_is_written() {
         ("Point { x: 1, y: -1 }", written(&Point { x: 1, y: -1 })),
         ("Shape::Empty", written(&Shape::Empty)),
         ("Shape::Round(5)", written(&Shape::Round(5))),
-        ("Shape::Box { at: Point { x: 0, y: 2 }, name: Some(\"b\") }", written(&Shape::Box { at: Point { x: 0, y: 2 }, name: Some("b") })),
+        (
+            "Shape::Box { at: Point { x: 0, y: 2 }, name: Some(\"b\") }",
+            written(&Shape::Box { at: Point { x: 0, y: 2 }, name: Some("b") }),
+        ),
     ];
     assert_eq!(examples(), expected);
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rpc_core::call::{Call, CallId, Deadline, Path, Target};
 use rpc_core::codec::payload::Payload;
 use rpc_core::error::ErrorRecord;

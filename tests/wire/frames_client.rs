@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use rpc_core::call::{Call, Caller, Outcome, Reply};
 use rpc_core::codec::payload::Payload;
@@ -22,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use wherever::{Executed, Kind, RpcError};
+use wherever::{Build, Executed, Kind, RpcError};
 
 use super::framed::{ECHO, Framed, Heard, call, hello_frame, port};
 
@@ -40,7 +39,7 @@ type Answer = Result<Reply, RpcError>;
 /// A caller of the node at this address.
 fn caller(address: SocketAddr) -> Arc<dyn Caller> {
     let settings = HttpSettings { connect_timeout: CONNECT, ..HttpSettings::default() };
-    let transport = FramesTransport::new(&settings, Arc::new(OnceLock::new()), || 0).unwrap();
+    let transport = FramesTransport::new(&settings, Arc::new(OnceLock::new()), Build::Unknown, || 0).unwrap();
     let address = address.to_string();
     transport.caller(&NodeInfo { id: NodeId::from(address.as_str()), address, weight: 1 })
 }

@@ -38,7 +38,7 @@ async fn the_cluster_is_told_with_slots_services_and_counts() {
     }
     assert_eq!(next, 16384);
     let services: Vec<_> = view["services"].as_array().unwrap().iter().map(|service| &service["name"]).collect();
-    assert_eq!(services, ["Other", "Probe"]);
+    assert_eq!(services, ["Other", "Probe", "compact.Same", "json.Same"]);
     let echo = &view["services"][1]["methods"][0];
     assert_eq!(echo["name"], "echo");
     assert_eq!((&echo["routing"], &echo["key"], &echo["marks"]), (&json!("key"), &json!(["key"]), &json!(["read"])));

@@ -147,7 +147,12 @@ impl WhereverBuilder {
     pub fn build(self) -> Result<Wherever, RpcError> {
         let transport = match self.transport {
             Some(transport) => transport,
-            None if self.frames => Arc::new(FramesTransport::new(&self.http, self.cluster.clone(), self.settings.build.clone(), self.random)?),
+            None if self.frames => Arc::new(FramesTransport::new(
+                &self.http,
+                self.cluster.clone(),
+                self.settings.build.clone(),
+                self.random,
+            )?),
             None => Arc::new(HttpTransport::new(&self.http, self.cluster.clone())?),
         };
         let session = Session::of((self.random)());

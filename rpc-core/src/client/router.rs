@@ -38,7 +38,9 @@ impl Caller for Router {
             Target::Slot(slot) => group.owner(*slot).map(|owner| owner.node),
             Target::Node(id, _) => group.member(id),
             // Whichever it will be.
-            Target::Any | Target::All => return group.members().iter().all(|node| self.at(node).takes_compact(method, target)),
+            Target::Any | Target::All => {
+                return group.members().iter().all(|node| self.at(node).takes_compact(method, target));
+            }
         };
         node.is_some_and(|node| self.at(&node).takes_compact(method, target))
     }

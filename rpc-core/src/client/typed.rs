@@ -59,9 +59,8 @@ pub fn merge_replies<R: MethodResult<Value: Merge>>(
     };
     absent.into_iter().for_each(|(node, error)| merged.absent(node, error));
     let codec = if is_compact { Codec::Compact } else { Codec::Json };
-    Payload::written(codec, &merged).map_err(|error| {
-        RpcError::new(Kind::Encode, format!("the merged reply {error}")).with_executed(Executed::Yes)
-    })
+    Payload::written(codec, &merged)
+        .map_err(|error| RpcError::new(Kind::Encode, format!("the merged reply {error}")).with_executed(Executed::Yes))
 }
 
 /// Reads what a provider answered.

@@ -117,7 +117,9 @@ impl Payload {
         match (self.codec, to_json) {
             (Codec::Json, _) => Ok(self),
             (Codec::Compact, Some(to_json)) => to_json(&self.bytes).map(Self::json),
-            (Codec::Compact, None) => Err(RpcError::new(Kind::Internal, "nobody here knows the type of a compact payload")),
+            (Codec::Compact, None) => {
+                Err(RpcError::new(Kind::Internal, "nobody here knows the type of a compact payload"))
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Rules of a service that says `compact`: its values are read without names.
 
-use syn::visit::{self, Visit};
 use syn::TypePath;
+use syn::visit::{self, Visit};
 
 use crate::errors::Errors;
 use crate::model::{Method, Service};

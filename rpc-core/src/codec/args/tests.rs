@@ -121,7 +121,7 @@ fn a_writer_undoes_an_argument_that_has_no_json() {
 fn compact_arguments_are_read_in_their_order_and_end_the_message() {
     let mut writer = ArgsWriter::of(Codec::Compact);
     writer.arg("code", "rust").unwrap();
-    assert!(writer.arg("url", &serde_json::value::RawValue::from_string("1".into()).unwrap()).is_err());
+    assert!(writer.arg("url", &RawValue::from_string("1".into()).unwrap()).is_err());
     writer.arg("url", &Some("u")).unwrap();
     let params = writer.finish();
     assert_eq!(params, Payload::compact(&b"\x04rust\x01\x01u"[..]));

@@ -49,7 +49,11 @@ impl<'de> Reader<'de> {
     /// # Errors
     /// [`DecodeError`] if something is left.
     pub fn end(&self) -> Result<(), DecodeError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(wrong(&format!("{} bytes stand behind the last value", self.rest.len()))) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(wrong(&format!("{} bytes stand behind the last value", self.rest.len())))
+        }
     }
 
     #[inline]
@@ -109,7 +113,8 @@ impl<'de> Reader<'de> {
     /// Notes that a part of a list or map took no bytes.
     #[cold]
     fn was_empty(&mut self) -> Result<(), DecodeError> {
-        self.empty_left = self.empty_left.checked_sub(1).ok_or_else(|| wrong("too many parts of lists have no content"))?;
+        self.empty_left =
+            self.empty_left.checked_sub(1).ok_or_else(|| wrong("too many parts of lists have no content"))?;
         Ok(())
     }
 }
@@ -276,7 +281,11 @@ impl<'de> de::VariantAccess<'de> for One<'_, 'de> {
     }
 
     #[inline]
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, DecodeError> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
         self.inside()?.fields(fields, visitor)
     }
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 
 use super::*;
+use crate::error::{ErrorRecord, RpcError};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Kind {
@@ -63,21 +64,9 @@ fn everything() -> impl Strategy<Value = Everything> {
     let scalars = (any::<bool>(), any::<(i8, u8, i16, u16)>(), any::<(i32, u32, i64, u64, i128, u128)>());
     let texts = (any::<(f32, f64)>(), any::<char>(), any::<String>(), any::<Vec<u8>>(), any::<Option<Option<()>>>());
     let lists = (any::<BTreeMap<i32, Vec<bool>>>(), prop::collection::vec(kinds(), 0..4));
-    (scalars, texts, lists).prop_map(
-        |((flag, small, large), (float, char, text, bytes, nested), (map, kinds))| Everything {
-            flag,
-            small,
-            large,
-            float,
-            char,
-            text,
-            bytes,
-            nested,
-            map,
-            kinds,
-            own: 0,
-        },
-    )
+    (scalars, texts, lists).prop_map(|((flag, small, large), (float, char, text, bytes, nested), (map, kinds))| {
+        Everything { flag, small, large, float, char, text, bytes, nested, map, kinds, own: 0 }
+    })
 }
 
 proptest! {
@@ -109,6 +98,16 @@ fn the_same_bytes_are_documented() {
     assert_eq!(written(&("rust", -1_i64, 300_u32, true, 'é')), b"\x04rust\x01\xac\x02\x01\x02\xc3\xa9");
     assert_eq!(written(&(Some(0.5_f64), None::<u8>, f32::NAN)), b"\x01\0\0\0\0\0\0\xe0\x3f\0\0\0\xc0\x7f");
     assert_eq!(written(&(Kind::Unit, Kind::New(2), ())), b"\0\x01\x04");
+}
+
+#[test]
+fn an_error_of_ours_comes_back_whole_and_without_its_source() {
+    let sent = RpcError::new(crate::Kind::Overloaded, "full").with_retry_after(std::time::Duration::from_millis(7));
+    for sent in [sent.clone().at_node(&"a".into()), sent] {
+        let bytes = written(&(&sent, sent.kind(), sent.record(), sent.executed()));
+        let read = read_compact::<(RpcError, crate::Kind, ErrorRecord, crate::Executed)>(&bytes);
+        assert_eq!(read, Ok((sent.clone(), sent.kind(), sent.record().clone(), sent.executed())));
+    }
 }
 
 #[test]

@@ -25,7 +25,14 @@ fn id(session: u64, sequence: u64, acked: u64) -> CallId {
 
 /// A call of one method with the same arguments, with the longest deadline.
 fn arrival(id: CallId, first_epoch: Option<u64>) -> Arrival {
-    Arrival { id, first_epoch, epoch: NOW, print: Print::of("Ledger.add", &Payload::json("{}")), compact: None, deadline: None }
+    Arrival {
+        id,
+        first_epoch,
+        epoch: NOW,
+        print: Print::of("Ledger.add", &Payload::json("{}")),
+        compact: None,
+        deadline: None,
+    }
 }
 
 fn begin(dedup: &Arc<Dedup>, slot: Slot, id: CallId, first_epoch: Option<u64>) -> Verdict {
@@ -151,7 +158,8 @@ async fn a_session_that_has_nothing_more_to_send_still_says_that_it_has_its_answ
 async fn one_id_for_two_methods_or_other_arguments_is_refused() {
     let dedup = Dedup::new(CALM);
     let first = executes(begin(&dedup, slot(1), id(1, 1, 0), None));
-    for print in [Print::of("Ledger.take", &Payload::json("{}")), Print::of("Ledger.add", &Payload::json("{\"by\":1}"))] {
+    for print in [Print::of("Ledger.take", &Payload::json("{}")), Print::of("Ledger.add", &Payload::json("{\"by\":1}"))]
+    {
         let other = Arrival { print, ..arrival(id(1, 1, 0), Some(1)) };
         refuses(dedup.begin(slot(1), &other), Kind::InvalidRequest, Executed::No);
     }
@@ -212,8 +220,10 @@ fn hand_over(from: &Dedup, to: &Dedup, epoch: u64, max_bytes: usize, mut change:
 async fn records_move_with_their_slot() {
     let (from, to) = (Dedup::new(CALM), Dedup::new(CALM));
     from.open(slot(1), 3, Content::Empty).unwrap();
-    let failure =
-        Outcome::Failure { message: "sold \"out\"".into(), data: Payload::json(r#"{"left":[0,-0.5,18446744073709551615]}"#) };
+    let failure = Outcome::Failure {
+        message: "sold \"out\"".into(),
+        data: Payload::json(r#"{"left":[0,-0.5,18446744073709551615]}"#),
+    };
     let ends = [
         Ok(Outcome::Value(Payload::json("null"))),
         Ok(Outcome::Value(Payload::json(r#""ü\n""#))),

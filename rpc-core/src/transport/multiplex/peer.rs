@@ -116,7 +116,15 @@ impl FramesPeer {
         jitter: fn() -> u64,
     ) -> Self {
         let link = Mutex::new(Link::Down { failures: 0, last: None });
-        Self { address: address.to_owned(), cluster, settings, plain, jitter, link, is_same_build: AtomicBool::new(false) }
+        Self {
+            address: address.to_owned(),
+            cluster,
+            settings,
+            plain,
+            jitter,
+            link,
+            is_same_build: AtomicBool::new(false),
+        }
     }
 
     async fn way(&self, call: &Call) -> Result<Way, RpcError> {
@@ -244,7 +252,8 @@ mod tests {
     }
 
     fn peer(address: &str, jitter: fn() -> u64) -> FramesPeer {
-        let settings = Settings { connect_timeout: Duration::from_secs(2), max_message: 1 << 20, build: Build::Unknown };
+        let settings =
+            Settings { connect_timeout: Duration::from_secs(2), max_message: 1 << 20, build: Build::Unknown };
         FramesPeer::new(address, Arc::default(), settings, Arc::new(NoPlain), jitter)
     }
 

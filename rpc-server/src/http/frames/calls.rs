@@ -93,7 +93,8 @@ impl Calls<'_> {
 
     fn call(&self, frame: &CallFrame<'_>, method: &'static MethodDescriptor, params: Bytes) -> Result<Call, RpcError> {
         if frame.compact && method.compact.is_none() {
-            let message = format!("{} takes its arguments as JSON, and these are in the compact codec", method.full_name);
+            let message =
+                format!("{} takes its arguments as JSON, and these are in the compact codec", method.full_name);
             return Err(RpcError::new(Kind::BadArguments, message));
         }
         if frame.hops > MAX_HOPS {

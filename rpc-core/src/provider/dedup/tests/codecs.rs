@@ -1,16 +1,23 @@
 //! Calls and retries in two codecs.
 
 use super::*;
+use crate::codec::compact::read_compact;
 use crate::codec::payload::Codec;
-use crate::private::{failure_to_json, value_to_json};
 
-type Answer = Result<f64, RpcError>;
-
+/// Of a method that returns a `Result<f64, RpcError>`.
 static COMPACT: Compact = Compact {
     params: |_| panic!("no record keeps arguments"),
-    value: value_to_json::<Answer>,
-    failure: failure_to_json::<Answer>,
+    value: |bytes| as_json(read_compact::<f64>(bytes)),
+    failure: |bytes| as_json(read_compact::<RpcError>(bytes)),
 };
+
+fn as_json<T: serde::Serialize>(
+    value: Result<T, crate::codec::compact::DecodeError>,
+) -> Result<bytes::Bytes, RpcError> {
+    let value = value.map_err(|error| RpcError::new(Kind::Decode, error.to_string()))?;
+    let json = Payload::written(Codec::Json, &value);
+    json.map(|json| json.bytes().clone()).map_err(|why| RpcError::new(Kind::Encode, why.to_string()))
+}
 
 fn compact(id: CallId, arguments: &'static [u8], first_epoch: Option<u64>) -> Arrival {
     let print = Print::of("Ledger.add", &Payload::compact(arguments));

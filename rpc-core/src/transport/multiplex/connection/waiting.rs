@@ -52,7 +52,8 @@ impl Waiting {
     fn in_its_codec(&self, answer: Answer) -> Answer {
         match answer {
             Ok(reply) if reply.outcome.is_compact() && !self.is_compact => {
-                let message = format!("{} answered {} in a codec that was not asked for", self.shared.place, self.method);
+                let message =
+                    format!("{} answered {} in a codec that was not asked for", self.shared.place, self.method);
                 Err(RpcError::new(Kind::Protocol, message).with_executed(Executed::Maybe))
             }
             answer => answer,
