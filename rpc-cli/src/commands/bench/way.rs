@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rpc_core::call::{Call, Deadline, Outcome, Path, Target};
 use rpc_core::client::Wherever;
 use rpc_core::cluster::view::{ClusterView, MethodView};
 use rpc_core::codec::args::Args;
+use rpc_core::codec::payload::Payload;
 use rpc_core::route::key::Key;
 use rpc_core::service::{Balancing, MethodDescriptor, Routing};
 use rpc_core::slot::Slot;
@@ -79,7 +79,7 @@ impl Frames {
         let (id, _open) = self.wherever.session().number(self.method);
         let call = Call {
             method: self.method,
-            params: Bytes::from(params),
+            params: Payload::json(params),
             target,
             epoch: 0,
             deadline: Deadline::after(self.deadline),
@@ -154,6 +154,7 @@ fn described(
         // It is told from there being one that calls have a key, and so leave records that must be acknowledged.
         slot_of: (routing == Routing::Key).then_some(not_known_here),
         merge: None,
+        compact: None,
     })))
 }
 

@@ -193,7 +193,7 @@ impl<'de> Parts<'_, 'de> {
     #[inline]
     fn part<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
         let One { reader, levels, steps } = &mut self.of;
-        seed.deserialize(One { reader: &mut **reader, levels: *levels, steps: *steps })
+        seed.deserialize(One { reader, levels: *levels, steps: *steps })
     }
 
     #[inline]

@@ -108,7 +108,7 @@ impl Parts<'_, '_> {
     fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         self.left = self.left.checked_sub(1).ok_or_else(|| unfit("it has more parts than it said"))?;
         let One { writer, levels, steps } = &mut self.of;
-        value.serialize(One { writer: &mut **writer, levels: *levels, steps: *steps })
+        value.serialize(One { writer, levels: *levels, steps: *steps })
     }
 
     /// A part of a list, of which there may be many that take no bytes.
