@@ -29,14 +29,15 @@ pub use rpc_core::state::Slots;
 pub use rpc_macros::{Inject, rpc_provider, rpc_service};
 
 // Call: from a node, or from a program that only consumes.
+pub use rpc_core::Stream;
 pub use rpc_core::call::{Context, Deadline, with_deadline};
-pub use rpc_core::client::{ServiceClient, Wherever};
+pub use rpc_core::client::{ServiceClient, Streamed, Wherever};
 pub use rpc_core::error::{ErrorRecord, Executed, Kind, RpcError};
 pub use rpc_core::node::{NodeId, NodeInfo};
 pub use rpc_core::slot::Slot;
 
 // Wrap: what stands between every client and the network.
-pub use rpc_core::call::{Call, CallId, Caller, Outcome, Reply};
+pub use rpc_core::call::{Call, CallId, Caller, Items, Outcome, Reply, items::Source};
 pub use rpc_core::client::Layer;
 pub use rpc_core::codec::payload::{Codec, Payload};
 pub use rpc_core::transport::http::HttpSettings;

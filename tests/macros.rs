@@ -22,6 +22,9 @@ fn each_type_that_cannot_do_what_it_must_is_reported_once() {
         ("return_no_result", 1),
         ("return_not_mergeable", 1),
         ("return_value_not_serializable", 1),
+        ("stream_fails_with_another_error", 1),
+        ("stream_of_an_alias_without_errors", 1),
+        ("stream_of_values_that_do_not_serialize", 1),
     ];
     let found = counted::errors(CASES.iter().map(|(case, _)| *case));
     let expected = CASES.iter().map(|(case, count)| ((*case).to_owned(), *count)).collect();

@@ -3,6 +3,7 @@
 pub mod context;
 pub mod deadline;
 pub mod id;
+pub mod items;
 pub mod path;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use futures_util::future::BoxFuture;
 pub use context::{Context, with_deadline};
 pub use deadline::Deadline;
 pub use id::CallId;
+pub use items::Items;
 pub use path::Path;
 
 use crate::codec::payload::Payload;
@@ -107,6 +109,8 @@ pub enum Outcome {
         /// The serialized error.
         data: Payload,
     },
+    /// The items of a stream, which come one by one from here on.
+    Stream(Items),
 }
 
 impl Outcome {
@@ -120,6 +124,8 @@ impl Outcome {
             Self::Failure { message, data } => {
                 Self::Failure { message, data: data.into_json(compact.map(|compact| compact.failure))? }
             }
+            // Items are JSON.
+            Self::Stream(items) => Self::Stream(items),
         })
     }
 
@@ -127,6 +133,7 @@ impl Outcome {
     pub fn is_compact(&self) -> bool {
         match self {
             Self::Value(payload) | Self::Failure { data: payload, .. } => payload.is_compact(),
+            Self::Stream(_) => false,
         }
     }
 }

@@ -47,5 +47,6 @@ pub mod private;
 
 pub use call::{Context, with_deadline};
 pub use error::{Executed, Kind, RpcError};
+pub use futures_util::Stream;
 pub use merge::{Merge, PerNode};
 pub use node::NodeId;

@@ -3,20 +3,21 @@
 mod checked;
 
 pub use bytes::Bytes;
-pub use checked::{Argument, Checked, Passed, Returned, argument, failure, mergeable, value};
+pub use checked::{Argument, Checked, Passed, Returned, Yielded, argument, failure, mergeable, same_failure, value};
 pub use futures_util::future::BoxFuture;
 pub use inventory;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use crate::call::Reply;
+pub use crate::client::streamed::{StreamResult, Streamed, refused as refused_stream};
 pub use crate::client::typed::{ServiceClient, merge_replies};
 pub use crate::client::{Client, Far, Near, Route, UnderWay};
 pub use crate::codec::args::{Args, ArgsWriter};
 pub use crate::error::RpcError;
 pub use crate::inject::{Inject, InjectError, Injector, LinkedProvider};
 pub use crate::provider::incoming::{Entry, Incoming, Key};
-pub use crate::provider::{Provider, Service};
+pub use crate::provider::{Provider, Service, Yield};
 pub use crate::service::{Balancing, Compact, LinkedService, MethodDescriptor, Partial, Routing, ServiceDescriptor};
 pub use crate::slot::Slot;
 

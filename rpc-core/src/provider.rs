@@ -7,6 +7,7 @@ pub mod here;
 pub mod in_flight;
 pub mod incoming;
 pub mod registry;
+pub mod streamed;
 pub(crate) mod verdict;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use futures_util::future::BoxFuture;
 pub use here::Here;
 pub use incoming::{Entry, Incoming};
 pub use registry::Registry;
+pub use streamed::Yield;
 
 use crate::call::Reply;
 use crate::error::RpcError;

@@ -8,6 +8,8 @@ pub mod cells;
 
 mod park;
 
+pub mod watch;
+
 pub mod coverage;
 
 pub mod group;

@@ -48,6 +48,8 @@ pub struct MethodDescriptor {
     pub read: bool,
     /// Twice is the same as once: may be retried.
     pub idempotent: bool,
+    /// It answers with a stream of items.
+    pub streams: bool,
     /// Once started it runs to its end, whatever becomes of the caller.
     pub detach: bool,
     /// The slot of a call's raw arguments, for gateways; `None` without a key.
@@ -81,9 +83,10 @@ impl MethodDescriptor {
         self.read || self.idempotent
     }
 
-    /// Whether a call from another node leaves a record in its slot, by which a second sending of it is known.
+    /// Whether a call from another node leaves a record in its slot, by which a second sending of it is known. One that opens a stream leaves
+    /// none: there is no one answer to keep.
     pub fn is_recorded(&self) -> bool {
-        self.slot_of.is_some() && !self.repeatable()
+        self.slot_of.is_some() && !self.repeatable() && !self.streams
     }
 }
 

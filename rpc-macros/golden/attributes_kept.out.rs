@@ -143,6 +143,7 @@ const _: () = {
         docs: "Documented.\n\nAt length.",
         read: false,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_put),
         merge: ::core::option::Option::None,

@@ -141,6 +141,7 @@ const _: () = {
         docs: "",
         read: false,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_put),
         merge: ::core::option::Option::None,

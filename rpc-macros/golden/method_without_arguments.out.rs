@@ -135,6 +135,7 @@ const _: () = {
         docs: "",
         read: false,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::None,

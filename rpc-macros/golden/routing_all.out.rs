@@ -166,6 +166,7 @@ const _: () = {
         docs: "",
         read: false,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::Some(
@@ -190,6 +191,7 @@ const _: () = {
         docs: "",
         read: false,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::Some(

@@ -196,6 +196,7 @@ const _: () = {
         docs: "Stores an address.",
         read: false,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_put),
         merge: ::core::option::Option::None,
@@ -212,6 +213,7 @@ const _: () = {
         docs: "",
         read: true,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: ::core::option::Option::Some(__slot_of_get),
         merge: ::core::option::Option::None,
@@ -230,6 +232,7 @@ const _: () = {
         docs: "",
         read: false,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: ::core::option::Option::None,
         merge: ::core::option::Option::Some(

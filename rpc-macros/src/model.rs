@@ -3,6 +3,8 @@
 use proc_macro2::Span;
 use syn::{Attribute, Ident, ItemTrait, Member, Path, ReturnType, TraitItemFn, Type};
 
+use crate::streams::Stream;
+
 /// An annotated trait.
 pub(crate) struct Service {
     /// The path of the crate `wherever`.
@@ -31,6 +33,8 @@ pub(crate) struct Method {
     /// Its documentation.
     pub(crate) docs: String,
     pub(crate) marks: Marks,
+    /// Where it answers with a stream: which.
+    pub(crate) stream: Option<Stream>,
     pub(crate) args: Vec<Argument>,
 }
 
@@ -103,8 +107,23 @@ pub(crate) struct KeyPart<'a> {
 }
 
 impl Method {
-    /// What the method returns.
+    /// What the method returns, as its client gives it.
     pub(crate) fn result(&self) -> Type {
+        match &self.stream {
+            Some(stream) => stream.result.clone(),
+            None => self.written(),
+        }
+    }
+
+    /// What the trait says that the method returns.
+    pub(crate) fn declared(&self) -> Type {
+        match &self.stream {
+            Some(stream) => stream.declared.clone(),
+            None => self.written(),
+        }
+    }
+
+    fn written(&self) -> Type {
         match &self.item.sig.output {
             ReturnType::Default => syn::parse_quote!(()),
             ReturnType::Type(_, ty) => (**ty).clone(),

@@ -1,13 +1,16 @@
 //! From a trait's syntax to its model: our attributes are read and taken off, nothing else is judged here.
 
 use proc_macro2::{Span, TokenStream};
-use quote::format_ident;
+use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Expr, ExprLit, FnArg, ItemTrait, Lit, Meta, Pat, PatType, TraitItem, TraitItemFn};
+use syn::{
+    Attribute, Expr, ExprLit, FnArg, ItemTrait, Lit, Meta, Pat, PatType, Path, ReturnType, TraitItem, TraitItemFn,
+};
 
 use crate::errors::Errors;
 use crate::model::{Argument, Marks, Method, Passing, Service, Spanned};
+use crate::streams::Stream;
 use crate::{marks, names, options};
 
 /// Reads an annotated trait.
@@ -31,9 +34,10 @@ pub(crate) fn service(tokens: TokenStream, mut item: ItemTrait, errors: &mut Err
     {
         errors.on(attr, "#[rpc_service] is given twice; write all options into one #[rpc_service(…)]");
     }
+    let krate = service.krate.clone();
     item.items.retain_mut(|member| {
         let TraitItem::Fn(function) = member else { return true };
-        let method = method(function, errors);
+        let method = method(function, &krate, errors);
         let fresh = !repeats(&method, &service.methods, errors);
         service.methods.extend(fresh.then_some(method));
         fresh
@@ -78,7 +82,7 @@ fn service_options(tokens: TokenStream, service: &mut Service, errors: &mut Erro
 }
 
 /// Reads a method and takes our attributes off it.
-fn method(item: &mut TraitItemFn, errors: &mut Errors) -> Method {
+fn method(item: &mut TraitItemFn, krate: &Path, errors: &mut Errors) -> Method {
     let mut name = Spanned { value: item.sig.ident.unraw().to_string(), span: item.sig.ident.span() };
     let mut marks = Marks::default();
     hidden_marks(&mut item.attrs, errors);
@@ -100,7 +104,11 @@ fn method(item: &mut TraitItemFn, errors: &mut Errors) -> Method {
         FnArg::Receiver(_) => None,
     });
     let args = args.enumerate().map(|(index, typed)| argument(index, typed, errors)).collect();
-    Method { name, cfgs: cfgs(&item.attrs), docs: docs(&item.attrs), marks, args, item: item.clone() }
+    let stream = match &item.sig.output {
+        ReturnType::Type(_, ty) => Stream::of(ty, &quote!(#krate::__private)),
+        _ => None,
+    };
+    Method { name, cfgs: cfgs(&item.attrs), docs: docs(&item.attrs), marks, stream, args, item: item.clone() }
 }
 
 fn argument(index: usize, typed: &mut PatType, errors: &mut Errors) -> Argument {

@@ -18,7 +18,7 @@ pub(crate) fn service(service: &Service, errors: &mut Errors) {
         for arg in &method.args {
             passed::check(arg, method, errors);
         }
-        returned::check(&method.item.sig, errors);
+        returned::check(method, errors);
         keys::check(method, errors);
         compact::check(method, service, errors);
     }

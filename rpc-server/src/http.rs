@@ -5,6 +5,7 @@ pub mod coordinator;
 mod doorman;
 mod execute;
 mod frames;
+mod lines;
 mod live;
 mod origin;
 mod own;

@@ -46,6 +46,10 @@ pub(crate) enum Heard {
     Ping([u8; 8]),
     Pong([u8; 8]),
     GoAway(String),
+    Begin(u64),
+    Item(u64, String),
+    End(u64, Option<ErrorRecord>),
+    Window(u64, u64),
     Bye(ByeCode, String),
 }
 
@@ -197,7 +201,12 @@ fn heard(frame: &Frame<'_>, parts: &mut Parts) -> Heard {
         Frame::Pong(token) => Heard::Pong(token),
         Frame::GoAway(json) => Heard::GoAway(GoAway::parse(json).unwrap().reason),
         Frame::Bye { code, reason } => Heard::Bye(code, reason.to_owned()),
-        ref other => panic!("{other:?} has no place here"),
+        Frame::StreamBegin { request } => Heard::Begin(request),
+        Frame::StreamItem { request, item, .. } => Heard::Item(request, text(&whole(Of::Item, request, item))),
+        Frame::StreamEnd { request, error } => {
+            Heard::End(request, error.map(|record| serde_json::from_slice(record).unwrap()))
+        }
+        Frame::Window { request, credit } => Heard::Window(request, credit),
     }
 }
 
@@ -237,6 +246,10 @@ pub(crate) static ECHO: MethodDescriptor = method("echo", "Probe.echo");
 /// The same of `Probe.wait`.
 pub(crate) static WAIT: MethodDescriptor = method("wait", "Probe.wait");
 
+/// The same of `Probe.texts`.
+pub(crate) static TEXTS: MethodDescriptor =
+    MethodDescriptor { streams: true, read: false, ..method("texts", "Probe.texts") };
+
 const fn method(name: &'static str, full_name: &'static str) -> MethodDescriptor {
     MethodDescriptor {
         service: "Probe",
@@ -249,6 +262,7 @@ const fn method(name: &'static str, full_name: &'static str) -> MethodDescriptor
         docs: "",
         read: true,
         idempotent: false,
+        streams: false,
         detach: false,
         slot_of: None,
         merge: None,

@@ -16,6 +16,7 @@ mod frames_client;
 mod frames_crowd;
 mod frames_same;
 mod frames_server;
+mod frames_streams;
 mod handlers;
 mod headers;
 mod hosts;

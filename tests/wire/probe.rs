@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
-use wherever::{RpcError, rpc_service};
+use wherever::{RpcError, Stream, rpc_service};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub(crate) enum ProbeError {
@@ -73,6 +74,12 @@ pub(crate) trait Probe {
     /// The same, and nobody can stop it.
     #[rpc(detach)]
     async fn outlast(&self, key: String) -> Result<String, ProbeError>;
+    /// Texts of so many bytes, without end; `Watch::ran` counts each.
+    async fn texts(
+        &self,
+        key: String,
+        bytes: usize,
+    ) -> Result<impl Stream<Item = Result<String, ProbeError>> + Send, ProbeError>;
     #[rpc(any)]
     async fn nothing(&self) -> Result<(), ProbeError>;
 }
@@ -234,6 +241,18 @@ impl Probe for Provider {
     }
     async fn outlast(&self, key: String) -> Result<String, ProbeError> {
         self.wait(&key).await
+    }
+    async fn texts(
+        &self,
+        _key: String,
+        bytes: usize,
+    ) -> Result<impl Stream<Item = Result<String, ProbeError>> + Send, ProbeError> {
+        let dropped = Dropped(Some(&self.0));
+        Ok(stream::repeat_with(move || {
+            let _held = &dropped;
+            self.ran();
+            Ok("x".repeat(bytes))
+        }))
     }
     async fn nothing(&self) -> Result<(), ProbeError> {
         self.ran();

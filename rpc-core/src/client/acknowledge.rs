@@ -32,6 +32,7 @@ static ANSWERED: MethodDescriptor = MethodDescriptor {
     docs: "",
     read: true,
     idempotent: true,
+    streams: false,
     detach: true,
     slot_of: None,
     merge: None,

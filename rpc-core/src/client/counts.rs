@@ -27,8 +27,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The counts at this moment.
-    pub fn view(&self, in_flight: usize) -> CountsView {
+    /// The counts at this moment, of a node with so many calls in flight and streams open.
+    pub fn view(&self, (in_flight, streams): (usize, usize)) -> CountsView {
         CountsView {
             local: self.local.total(),
             remote: self.remote.total(),
@@ -36,6 +36,7 @@ impl Counts {
             retries: self.retries.total(),
             served: self.served.total(),
             in_flight: in_flight as u64,
+            streams: streams as u64,
         }
     }
 }

@@ -151,7 +151,7 @@ fn merge(call: &Call, partial: Partial, replies: Replies) -> Result<Reply, RpcEr
             Ok(reply) => {
                 let message = match &reply.outcome {
                     Outcome::Failure { message, .. } => message.clone(),
-                    Outcome::Value(_) => String::new(),
+                    Outcome::Value(_) | Outcome::Stream(_) => String::new(),
                 };
                 values.push((node, Err(RpcError::new(Kind::Internal, message).with_executed(Executed::Yes))));
                 failure = Some(reply);

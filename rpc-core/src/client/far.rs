@@ -43,16 +43,23 @@ impl<'a> Far<'a> {
         self,
         write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
     ) -> UnderWay<'a, R> {
+        self.begin(write).map_or_else(UnderWay::refused, UnderWay::Far)
+    }
+
+    /// Encodes the arguments, and hands the call on.
+    pub(super) fn begin<R>(
+        self,
+        write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
+    ) -> Result<Sent<'a, R>, RpcError> {
         let is_compact =
             self.method.compact.is_some() && self.wherever.caller().takes_compact(self.method, &self.target);
         let codec = if is_compact { Codec::Compact } else { Codec::Json };
         let mut args = ArgsWriter::of(codec);
         // Encoded before the first await, so that arguments need not outlive it.
-        let sent = match write(&mut args) {
+        match write(&mut args) {
             Ok(()) => self.send(args.finish()),
             Err(error) => Err(self.unwritable(&Unwritable::of(codec, error))),
-        };
-        sent.map_or_else(UnderWay::refused, UnderWay::Far)
+        }
     }
 
     #[cold]
@@ -101,6 +108,20 @@ pub struct Sent<'a, R> {
     of: PhantomData<fn() -> R>,
 }
 
+impl<R> Sent<'_, R> {
+    /// What the node answered, as it came.
+    pub(super) async fn outcome(self) -> Result<Outcome, RpcError> {
+        self.reply.await.map(|reply| reply.outcome)
+    }
+}
+
+#[cold]
+fn not_one_value() -> RpcError {
+    let message =
+        "the method answers with a stream at the node that ran it, and with one value here: their builds differ";
+    RpcError::new(Kind::Protocol, message)
+}
+
 impl<R: MethodResult> Future for Sent<'_, R> {
     type Output = R;
 
@@ -111,6 +132,7 @@ impl<R: MethodResult> Future for Sent<'_, R> {
             Ok(Outcome::Failure { data, .. }) => {
                 read_value(&data).map_or_else(R::refused, |failure| R::from_result(Err(failure)))
             }
+            Ok(Outcome::Stream(_)) => R::refused(not_one_value()),
             Err(error) => R::refused(error),
         })
     }

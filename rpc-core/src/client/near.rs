@@ -28,10 +28,10 @@ static LOCAL_VALUE: Authority = Authority::fixed();
 /// five words, and no copy of what can be looked up.
 pub struct Near<'a, S: ?Sized> {
     provider: &'a Arc<S>,
-    method: &'static MethodDescriptor,
+    pub(super) method: &'static MethodDescriptor,
     // A local value has none.
-    home: Option<&'a Home>,
-    inside: Option<Occupied<'a>>,
+    pub(super) home: Option<&'a Home>,
+    pub(super) inside: Option<Occupied<'a>>,
 }
 
 /// This node, and the group of which the provider is.
@@ -189,7 +189,7 @@ impl<R> Drop for Running<'_, R> {
 
 /// The context of a call of `method`, nested in the current one.
 #[inline]
-fn context(
+pub(super) fn context(
     method: &'static MethodDescriptor,
     home: Option<&Home>,
     slot: Option<Slot>,

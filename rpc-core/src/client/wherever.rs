@@ -83,7 +83,8 @@ impl Wherever {
 
     /// The counts at this moment.
     pub fn counted(&self) -> CountsView {
-        self.shared.counts.view(self.shared.here.as_ref().map_or(0, |here| here.in_flight.count()))
+        let open = self.shared.here.as_ref().map_or((0, 0), |here| (here.in_flight.count(), here.streams.count()));
+        self.shared.counts.view(open)
     }
 
     /// The waist: routes encoded calls. A gateway and every client call it.

@@ -234,7 +234,7 @@ pub struct MethodView {
     pub params: Vec<String>,
     /// What the key is made of.
     pub key: Vec<String>,
-    /// `read`, `idempotent`, `detach`.
+    /// `read`, `idempotent`, `streams`, `detach`.
     pub marks: Vec<String>,
     /// The first line of its documentation.
     pub summary: String,
@@ -255,6 +255,9 @@ pub struct CountsView {
     pub served: u64,
     /// Calls in flight that came over the network.
     pub in_flight: u64,
+    /// Streams that calls from the network have opened.
+    #[serde(default)]
+    pub streams: u64,
 }
 
 impl ClusterView {

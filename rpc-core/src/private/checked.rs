@@ -62,6 +62,37 @@ impl<T, E> Returned for Result<T, E> {
     type Failure = E;
 }
 
+/// What a stream yields, as its two types, whatever they can do.
+#[diagnostic::on_unimplemented(
+    message = "the stream of an rpc method cannot yield `{Self}`",
+    label = "its items must be `Result<T, E>`",
+    note = "a stream can be cut off like any call, and what ended it is then its last item"
+)]
+pub trait Yielded {
+    /// The value.
+    type Value;
+    /// The service's own error.
+    type Failure;
+}
+
+impl<T, E> Yielded for Result<T, E> {
+    type Value = T;
+    type Failure = E;
+}
+
+/// The error of a method and that of the items of its stream.
+#[diagnostic::on_unimplemented(
+    message = "the items of the stream fail with `{Self}`, the method itself with `{Other}`",
+    label = "must be the error type of the method",
+    note = "what ends a stream early, on its way or at its node, is its last item"
+)]
+pub trait SameFailure<Other> {}
+
+impl<E> SameFailure<E> for E {}
+
+/// Fails to compile, at the items' error type, when the method itself fails with another.
+pub const fn same_failure<Item: SameFailure<Method>, Method>() {}
+
 /// Fails to compile, at the argument's type, when it cannot be sent.
 pub const fn argument<T: Argument>() {}
 

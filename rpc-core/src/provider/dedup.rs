@@ -209,6 +209,7 @@ impl Recording {
             Ok(Outcome::Failure { message, data }) => {
                 Ok(Outcome::Failure { message: message.clone(), data: kept(data) })
             }
+            Ok(Outcome::Stream(items)) => Ok(Outcome::Stream(items.clone())),
             Err(error) => Err(error.clone()),
         };
         self.dedup.table().end(self.slot, self.id, kept);

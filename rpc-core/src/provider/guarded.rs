@@ -154,7 +154,10 @@ pub(crate) fn first_poll<T>(
 
 /// Polls a provider's future in the current context, with panics caught; once it has ended, it is dropped there too.
 #[inline]
-fn watched<T>(future: &mut Option<BoxFuture<'_, T>>, cx: &mut task::Context<'_>) -> Poll<Result<T, RpcError>> {
+pub(super) fn watched<T>(
+    future: &mut Option<BoxFuture<'_, T>>,
+    cx: &mut task::Context<'_>,
+) -> Poll<Result<T, RpcError>> {
     let mut answer = None;
     // Unwind safety: after a panic the future is never polled again. One net for poll and drop: when the destructor of a future
     // that was done panics, its answer stands.
@@ -195,18 +198,18 @@ fn in_time<T>(answer: Result<T, RpcError>, deadline: Option<Deadline>) -> Result
     answer
 }
 
-fn lapsed() -> RpcError {
+pub(super) fn lapsed() -> RpcError {
     RpcError::new(Kind::NoAuthority, "the node's right to execute lapsed during the call")
         .with_executed(Executed::Maybe)
 }
 
-fn passed() -> RpcError {
+pub(super) fn passed() -> RpcError {
     RpcError::new(Kind::Deadline, "the deadline passed while the provider ran; it was stopped at its next await")
         .with_executed(Executed::Maybe)
 }
 
 /// Drops a provider's future; a panic in a destructor of the user's is a panic of the provider, not of the node.
-fn drop_caught<T>(future: BoxFuture<'_, T>) {
+pub(super) fn drop_caught<T>(future: BoxFuture<'_, T>) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
         forget_panic(payload);
     }

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use super::authority::Authority;
 use super::dedup::{self, Dedup};
 use super::in_flight::{InFlight, MAX_IN_FLIGHT};
+use super::streamed::{self, Places};
 use super::{Incoming, Registry};
 use crate::build::Build;
 use crate::call::{Call, Caller, Reply};
@@ -34,6 +35,8 @@ pub struct Here {
     pub states: States,
     /// The calls from the network that it is running.
     pub in_flight: Arc<InFlight>,
+    /// The streams that were opened over the network.
+    pub streams: Arc<Places>,
     /// How it treats calls.
     pub settings: Settings,
     // The same as `id`, for contexts.
@@ -53,6 +56,10 @@ pub struct Settings {
     pub max_message: usize,
     /// Most calls from the network in flight.
     pub max_in_flight: usize,
+    /// Longest life of a stream.
+    pub stream_life: Duration,
+    /// Most streams that calls from the network have opened, and that have not ended.
+    pub max_streams: usize,
     /// Run every `read` and `idempotent` method twice, to expose those that are not; for tests.
     pub run_twice: bool,
     /// The build of this program, as it tells its peers.
@@ -65,6 +72,8 @@ impl Default for Settings {
             default_deadline: crate::call::deadline::DEFAULT_DEADLINE,
             max_message: crate::limits::MAX_MESSAGE,
             max_in_flight: MAX_IN_FLIGHT,
+            stream_life: streamed::STREAM_LIFE,
+            max_streams: streamed::MAX_STREAMS,
             run_twice: false,
             build: Build::OfProgram,
         }
@@ -80,6 +89,7 @@ impl Here {
             groups,
             authority,
             in_flight: InFlight::new(settings.max_in_flight),
+            streams: Places::new(settings.max_streams),
             settings,
             states: States::default(),
             registry: OnceLock::new(),
@@ -175,7 +185,7 @@ impl Here {
         let Some(provider) = provider else {
             return Box::pin(async move { Err(here.no_provider(method.service)) });
         };
-        if !(self.settings.run_twice && method.repeatable()) {
+        if !(self.settings.run_twice && method.repeatable() && !method.streams) {
             return provider.dispatch(incoming);
         }
         Box::pin(async move {

@@ -35,10 +35,10 @@ const PARKED_RETRY_AFTER: Duration = Duration::from_millis(20);
 /// A call with its arguments still encoded, on the node that is to run it.
 #[derive(Clone)]
 pub struct Incoming {
-    method: &'static MethodDescriptor,
+    pub(super) method: &'static MethodDescriptor,
     params: Payload,
-    here: Arc<Here>,
-    group: Arc<Group>,
+    pub(super) here: Arc<Here>,
+    pub(super) group: Arc<Group>,
     deadline: Option<Deadline>,
     claimed: Option<Slot>,
     epoch: u64,
@@ -47,7 +47,7 @@ pub struct Incoming {
     first_epoch: Option<u64>,
     is_from_peer: bool,
     trace: Option<Bytes>,
-    cancel: Option<Arc<Notify>>,
+    pub(super) cancel: Option<Arc<Notify>>,
 }
 
 /// The key of a call: a slot, no key, or a key that cannot be hashed.
@@ -196,7 +196,7 @@ impl Incoming {
         })
     }
 
-    fn not_here(&self, slot: Slot, why: NotHere) -> RpcError {
+    pub(super) fn not_here(&self, slot: Slot, why: NotHere) -> RpcError {
         let (kind, message) = match why {
             NotHere::Moved(owner) => {
                 return RpcError::new(Kind::Moved, format!("slot {slot} belongs to node {}", owner.node.id))
@@ -221,7 +221,7 @@ impl Incoming {
             .at_node(&self.here.id)
     }
 
-    fn context(&self, slot: Option<Slot>) -> Box<Context> {
+    pub(super) fn context(&self, slot: Option<Slot>) -> Box<Context> {
         let (id, trace) = (self.id, self.trace.clone());
         let mut context = Context::blank();
         *context = Context {
@@ -249,9 +249,9 @@ impl Incoming {
 
 /// A call inside its slot. The slot is left when this drops.
 pub struct Entry<'a> {
-    call: &'a Incoming,
-    slot: Option<Slot>,
-    occupied: Option<Occupied<'a>>,
+    pub(super) call: &'a Incoming,
+    pub(super) slot: Option<Slot>,
+    pub(super) occupied: Option<Occupied<'a>>,
 }
 
 impl Entry<'_> {
@@ -344,7 +344,7 @@ impl Incoming {
     }
 
     /// Encodes what the method returned, in the codec of the call.
-    fn encode<R: MethodResult>(&self, result: R) -> Result<Outcome, RpcError> {
+    pub(super) fn encode<R: MethodResult>(&self, result: R) -> Result<Outcome, RpcError> {
         let codec = self.params.codec();
         let written = match ran(result).into_result() {
             Ok(value) => Payload::written(codec, &value).map(Outcome::Value),
@@ -360,10 +360,11 @@ impl Incoming {
     }
 
     /// Refuses a reply that the caller could not read: too large, or nested deeper than a message may be.
-    fn within_limit(&self, outcome: Outcome) -> Result<Outcome, RpcError> {
+    pub(super) fn within_limit(&self, outcome: Outcome) -> Result<Outcome, RpcError> {
         let (body, size) = match &outcome {
             Outcome::Value(value) => (value, value.len()),
             Outcome::Failure { message, data } => (data, data.len() + escaped_len(message)),
+            Outcome::Stream(_) => return Ok(outcome),
         };
         // The compact codec has looked already.
         if !body.is_compact() && !depth_within(body.bytes(), MAX_DEPTH) {
@@ -378,7 +379,7 @@ impl Incoming {
         Ok(outcome)
     }
 
-    fn locate(&self, error: RpcError, slot: Option<Slot>) -> RpcError {
+    pub(super) fn locate(&self, error: RpcError, slot: Option<Slot>) -> RpcError {
         let error = error.at_node(&self.here.id);
         match slot {
             Some(slot) => error.at_slot(slot, self.group.epoch(slot)),

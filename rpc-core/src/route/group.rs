@@ -9,6 +9,7 @@ use super::cells::{Cells, Occupied, Shut};
 use super::coverage::{Changes, Changing, Coverage};
 use super::map::{Ownership, SlotMap};
 use super::park::Park;
+use super::watch::{Watch, Watches};
 use crate::call::Covered;
 use crate::cluster::view::{GroupView, SlotRange};
 use crate::limits::MAX_NODES;
@@ -24,6 +25,7 @@ pub struct Group {
     // In a program that is no node, no slot ever opens.
     cells: Cells,
     park: Park,
+    watches: Arc<Watches>,
     // Slots that a redirect patched, to be believed only until the next map; held for an insert or a removal.
     redirected: Mutex<HashSet<Slot>>,
     // The last map, ascending; held while the next one is taken over.
@@ -83,6 +85,7 @@ impl Group {
             changes: Changes::default(),
             cells: Cells::new(),
             park: Park::default(),
+            watches: Arc::default(),
             redirected: Mutex::default(),
             installed: Mutex::default(),
             is_fixed: false,
@@ -151,6 +154,7 @@ impl Group {
     pub fn open(&self, slot: Slot) {
         self.cells.open(slot);
         self.park.wake(slot);
+        self.watches.wake(slot);
     }
 
     /// Lets no call into `slot` any more; those that come wait. False if it was not open.
@@ -170,6 +174,28 @@ impl Group {
     pub fn close(&self, slot: Slot) {
         self.cells.close(slot);
         self.park.wake(slot);
+        self.watches.wake(slot);
+    }
+
+    /// Begins to watch whether `slot` is opened or closed here.
+    pub fn watch(&self, slot: Slot) -> Watch {
+        self.watches.begin(slot)
+    }
+
+    /// Enters `slot` for what began there in `epoch` and goes on from time to time; `None` while the slot is sealed, which ends in one way or
+    /// the other.
+    ///
+    /// # Errors
+    /// [`NotHere`]: this node does not serve the slot any more, or not in that epoch.
+    pub fn enter_again(&self, slot: Slot, epoch: u64) -> Result<Option<Occupied<'_>>, NotHere> {
+        match self.cells.enter(slot) {
+            Ok(occupied) if self.epoch(slot) == epoch => Ok(Some(occupied)),
+            Err(Shut::Sealed) => Ok(None),
+            Ok(_) | Err(Shut::Closed) => Err(self.owner(slot).map_or(NotHere::NoOwner, |owner| {
+                // Ours, and not open or of another epoch: what began in it has nothing to go on with.
+                if Some(&owner.node.id) == self.here.as_ref() { NotHere::Recovering } else { NotHere::Moved(owner) }
+            })),
+        }
     }
 
     /// Whether calls may run in `slot` here.

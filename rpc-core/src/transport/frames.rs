@@ -16,6 +16,7 @@ mod number;
 mod parts;
 mod read;
 mod runs;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -29,6 +30,9 @@ pub use self::notes::{GoAway, write_bye, write_error, write_go_away, write_hello
 pub use self::parts::{Of, Parts, in_parts, write_part};
 pub use self::read::{Next, next, read_failure, whole};
 pub use self::runs::Runs;
+pub use self::streams::{
+    FIRST_CREDIT, ITEM_COST, MAX_CREDIT, cost, write_stream_begin, write_stream_end, write_stream_item, write_window,
+};
 pub use self::write::{
     failure_payload, write_cancel, write_failure, write_failure_end, write_ping, write_pong, write_reply,
 };

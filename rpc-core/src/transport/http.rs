@@ -4,6 +4,7 @@ mod body;
 mod cancel;
 pub mod coordinator;
 mod hand_over;
+mod lines;
 pub mod reply;
 mod turns;
 
@@ -11,13 +12,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 
 use self::cancel::{Cancels, TakeBack};
+pub use self::lines::LINES;
 use self::turns::Turns;
 use super::headers::{self, About};
-use crate::call::{Call, Caller, Reply};
+use crate::call::{Call, Caller, Outcome, Reply};
 use crate::cluster::hand_over::{Answer, Question};
 use crate::cluster::view::ClusterView;
 use crate::codec::envelope;
@@ -164,6 +166,9 @@ impl HttpPeer {
         if let Some(error) = refused(&response) {
             return Err(error);
         }
+        if call.method.streams && lines::are_in(&response) {
+            return Ok(Reply::new(Outcome::Stream(lines::items(response, self.max_reply))));
+        }
         let body = body::read(response, self.max_reply).await?;
         reply::read(&body, call.id.sequence)
     }
@@ -198,6 +203,9 @@ pub fn headers_of(call: &Call, cluster: Option<&str>) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(USUAL_HEADERS);
     map.insert(CONTENT_TYPE, JSON);
     map.insert(headers::CALL, about(call, cluster).to_value());
+    if call.method.streams {
+        map.insert(ACCEPT, HeaderValue::from_static(LINES));
+    }
     if call.hops > 0 {
         map.insert(headers::HOPS, u64::from(call.hops).into());
     }

@@ -36,18 +36,25 @@ pub(super) fn expand(cx: &Cx<'_>) -> TokenStream {
 
 fn call(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let private = &cx.private;
-    let signature = trait_::signature(method, &locals(method));
+    let signature = trait_::signature(method, &locals(method), &method.result());
     let descriptor = names::descriptor(&method.item.sig.ident);
     let result = method.result();
     let route = names::route(&method.item.sig.ident);
     let key = cx.key(method);
     let near = located(near(cx, method), result.span());
     let far = far(method);
-    let refused = located(quote!(#private::refused(error)), result.span());
+    let refused = match &method.stream {
+        Some(_) => quote!(#private::refused_stream(error)),
+        None => quote!(#private::refused(error)),
+    };
+    let refused = located(refused, result.span());
+    // A client says more of its stream than the trait asks: it is `'static`, and can be named.
+    let refining = method.stream.is_some().then(|| quote!(#[allow(refining_impl_trait)]));
     // Awaited in one place, outside of the match: what a match looks at is kept in the future while an arm of it waits.
     let call = located(quote!(call.await), result.span());
     quote! {
         #[allow(clippy::manual_async_fn)]
+        #refining
         #signature {
             async move {
                 let call = match self.0.route(&#descriptor, #key) {
@@ -66,7 +73,9 @@ fn near(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let shim = &cx.shim;
     let shim_method = names::shim_method(&method.item.sig.ident);
     let locals = locals(method);
-    if method.marks.detach.is_some() {
+    if method.stream.is_some() {
+        quote!(near.stream(move |provider, out| <dyn #shim as #shim>::#shim_method(provider #(, #locals)*, out)))
+    } else if method.marks.detach.is_some() {
         quote! {{
             let provider = near.shared_provider();
             near.detach(async move { <dyn #shim as #shim>::#shim_method(&*provider #(, #locals)*).await })
@@ -79,7 +88,8 @@ fn near(cx: &Cx<'_>, method: &Method) -> TokenStream {
 /// The call that leaves this process: the arguments are written.
 fn far(method: &Method) -> TokenStream {
     let write = writes(method);
-    let call = located(quote!(far.call), method.result().span());
+    let call = if method.stream.is_some() { quote!(far.stream) } else { quote!(far.call) };
+    let call = located(call, method.result().span());
     quote!(#call(#write))
 }
 

@@ -9,6 +9,7 @@ use super::located::{across, located};
 use super::{Cx, locals};
 use crate::model::{Method, Passing, Routing};
 use crate::passing::bare;
+use crate::streams::Stream;
 use crate::{lifetimes, names};
 
 /// Expands to:
@@ -78,6 +79,9 @@ fn fields(cx: &Cx<'_>, method: &Method) -> TokenStream {
 fn returned(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let private = &cx.private;
     let result = method.result();
+    if let Some(stream) = &method.stream {
+        return streamed(cx, stream);
+    }
     let (value, failure) = written(&result).unwrap_or((&result, &result));
     let ask = |what: TokenStream, part: TokenStream, place: &Type| {
         let what = located(quote!(#private::#what), place.span());
@@ -90,6 +94,24 @@ fn returned(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let value = ask(quote!(value), quote!(Value), value);
     let failure = ask(quote!(failure), quote!(Failure), failure);
     quote!(#value #failure #mergeable)
+}
+
+/// `value::<<Result<Url, StoreError> as Yielded>::Value>();` and the like, of what a stream yields, and that it fails as its method does.
+fn streamed(cx: &Cx<'_>, stream: &Stream) -> TokenStream {
+    let private = &cx.private;
+    let Some(item) = &stream.item else { return TokenStream::new() };
+    let (value, failure) = written(item).unwrap_or((item, item));
+    let ask = |what: TokenStream, part: TokenStream, place: &Type| {
+        let what = located(quote!(#private::#what), place.span());
+        let part = across(quote!(<#item as #private::Yielded>::#part), place);
+        quote!(#what::<#part>();)
+    };
+    let result = &stream.result;
+    let same = located(quote!(#private::same_failure), failure.span());
+    let items = across(quote!(<#item as #private::Yielded>::Failure), failure);
+    let methods = across(quote!(<#result as #private::Returned>::Failure), failure);
+    let (value, failure) = (ask(quote!(value), quote!(Value), value), ask(quote!(failure), quote!(Failure), failure));
+    quote!(#value #failure #same::<#items, #methods>();)
 }
 
 /// The `T` and `E` of a type that is written as `Result<T, E>`.

@@ -9,13 +9,13 @@ use super::{Cx, checks, locals};
 use crate::model::Method;
 use crate::names;
 
-/// The field of the method's descriptor: `None`, or
+/// The field of the method's descriptor: `None`, as for methods that stream, whose calls and items are JSON, or
 /// ```text
 /// Some(Compact { params: __to_json_get, value: value_to_json::<Result<Url, StoreError>>, failure: failure_to_json::<…> })
 /// ```
 pub(super) fn field(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let private = &cx.private;
-    if cx.service.compact.is_none() {
+    if cx.service.compact.is_none() || method.stream.is_some() {
         return quote!(::core::option::Option::None);
     }
     let to_json = names::to_json(&method.item.sig.ident);
@@ -41,7 +41,7 @@ pub(super) fn field(cx: &Cx<'_>, method: &Method) -> TokenStream {
 /// ```
 pub(super) fn expand(cx: &Cx<'_>, method: &Method) -> Option<TokenStream> {
     let private = &cx.private;
-    cx.service.compact?;
+    cx.service.compact.filter(|_| method.stream.is_none())?;
     let name = names::to_json(&method.item.sig.ident);
     let full_name = format!("{}.{}", cx.service.name.value, method.name.value);
     let locals = locals(method);

@@ -53,6 +53,7 @@ fn descriptor(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let key_names = key.iter().map(key_name);
     let marks = &method.marks;
     let (read, idempotent, detach) = (marks.read.is_some(), marks.idempotent.is_some(), marks.detach.is_some());
+    let streams = method.stream.is_some();
     let routing = routing(private, marks.routing.as_ref().map(|routing| routing.value));
     let slot_of = if key.is_empty() {
         quote!(::core::option::Option::None)
@@ -74,6 +75,7 @@ fn descriptor(cx: &Cx<'_>, method: &Method) -> TokenStream {
             docs: #docs,
             read: #read,
             idempotent: #idempotent,
+            streams: #streams,
             detach: #detach,
             slot_of: #slot_of,
             merge: #merge,

@@ -60,7 +60,10 @@ fn arm(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let args = if method.args.is_empty() { quote!(_args) } else { quote!(args) };
     let result = method.result();
     let call = quote!(<dyn #shim as #shim>::#shim_method(&*self #(, #passed)*));
-    let run = if method.marks.detach.is_some() {
+    let passed = method.args.iter().zip(&locals).map(|(arg, local)| pass(arg, local));
+    let run = if method.stream.is_some() {
+        quote!(entry.stream(move |out| <dyn #shim as #shim>::#shim_method(self #(, #passed)*, out)).await)
+    } else if method.marks.detach.is_some() {
         quote!(entry.detach(async move { #call.await }).await)
     } else {
         quote!(entry.run(#call).await)

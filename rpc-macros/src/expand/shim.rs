@@ -12,6 +12,7 @@ use crate::{lifetimes, names};
 /// #[doc(hidden)]
 /// pub trait __UrlStoreShim: Send + Sync + 'static {
 ///     fn __wherever_get<'w>(&'w self, __a0: &'w str) -> BoxFuture<'w, Result<Url, StoreError>>;
+///     fn __wherever_watch(self: Arc<Self>, __a0: String, out: Yield<Result<Url, StoreError>>) -> BoxFuture<'static, ()>;   // a stream
 /// }
 /// ```
 pub(super) fn declaration(cx: &Cx<'_>) -> TokenStream {
@@ -47,6 +48,13 @@ pub(super) fn blanket(cx: &Cx<'_>) -> TokenStream {
         let signature = signature(cx, method);
         let name = &method.item.sig.ident;
         let locals = locals(method);
+        if method.stream.is_some() {
+            return quote! {
+                #signature {
+                    ::std::boxed::Box::pin(async move { out.run(<__Provider as #trait_>::#name(&*self #(, #locals)*)).await })
+                }
+            };
+        }
         quote! {
             #signature {
                 ::std::boxed::Box::pin(<__Provider as #trait_>::#name(self #(, #locals)*))
@@ -65,6 +73,11 @@ fn signature(cx: &Cx<'_>, method: &Method) -> TokenStream {
     let name = names::shim_method(&method.item.sig.ident);
     let locals = locals(method);
     let types = method.args.iter().map(|arg| lifetimes::merged(&arg.ty));
+    if let Some(item) = method.stream.as_ref().and_then(|stream| stream.item.as_ref()) {
+        return quote! {
+            fn #name(self: ::std::sync::Arc<Self> #(, #locals: #types)*, out: #private::Yield<#item>) -> #private::BoxFuture<'static, ()>
+        };
+    }
     let result = method.result();
     quote!(fn #name<'w>(&'w self #(, #locals: #types)*) -> #private::BoxFuture<'w, #result>)
 }

@@ -2,8 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
-use syn::{FnArg, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote};
+use syn::{
+    FnArg, ItemTrait, Pat, ReturnType, TraitItem, TraitItemFn, Type, TypeImplTrait, TypeParamBound, parse_quote,
+};
 
 use super::{Cx, client, trait_};
 use crate::model::Service;
@@ -182,8 +185,21 @@ fn body(function: &TraitItemFn) -> Option<TokenStream> {
                 let is_future = quote!(#future).to_string().contains("Future");
                 is_future.then(|| quote!(async move { #panic }))
             }
-            _ => Some(panic),
+            // What is an `impl …` inside of another type has to be some type.
+            ty => (!holds_impl(ty)).then_some(panic),
         },
         ReturnType::Default => Some(panic),
     }
+}
+
+fn holds_impl(ty: &Type) -> bool {
+    struct Search(bool);
+    impl<'ast> Visit<'ast> for Search {
+        fn visit_type_impl_trait(&mut self, _: &'ast TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut search = Search(false);
+    search.visit_type(ty);
+    search.0
 }

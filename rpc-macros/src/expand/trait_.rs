@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{AttrStyle, Block, FnArg, Ident, Pat, ReturnType, Signature, TraitItem, parse_quote};
+use syn::{AttrStyle, Block, FnArg, Ident, Pat, ReturnType, Signature, TraitItem, Type, parse_quote};
 
 use super::Cx;
 use super::located::located;
@@ -65,7 +65,7 @@ fn function(method: &Method) -> syn::TraitItemFn {
     for attr in &mut item.attrs {
         attr.style = AttrStyle::Outer;
     }
-    item.sig = signature(method, &idents);
+    item.sig = signature(method, &idents, &method.declared());
     item
 }
 
@@ -96,7 +96,8 @@ fn future(method: &Method, body: &Block) -> Block {
             return __result;
         }
     };
-    let typed = located(typed, result.span());
+    // Of a stream the type cannot be named here.
+    let typed = method.stream.is_none().then(|| located(typed, result.span()));
     let statements = braced(quote!(#typed #(#patterns)* #(#statements)*));
     let future = located(quote!(async move), place);
     let future = braced(quote!(#future #statements));
@@ -104,9 +105,8 @@ fn future(method: &Method, body: &Block) -> Block {
 }
 
 /// The method's signature as the compiler sees it: plain names for arguments, and a future that can be sent.
-pub(super) fn signature(method: &Method, idents: &[Ident]) -> Signature {
+pub(super) fn signature(method: &Method, idents: &[Ident], result: &Type) -> Signature {
     let mut sig = method.item.sig.clone();
-    let result = method.result();
     sig.asyncness = None;
     let output = quote!(::core::future::Future<Output = #result>);
     sig.output = ReturnType::Type(Default::default(), parse_quote!(impl #output + ::core::marker::Send));

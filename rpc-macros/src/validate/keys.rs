@@ -4,7 +4,7 @@ use syn::visit::{self, Visit};
 use syn::{Path, Type};
 
 use crate::errors::Errors;
-use crate::model::{Argument, Method};
+use crate::model::{Argument, Method, Routing};
 
 pub(super) fn check(method: &Method, errors: &mut Errors) {
     let marks = &method.marks;
@@ -14,6 +14,9 @@ pub(super) fn check(method: &Method, errors: &mut Errors) {
     if let (Some(_), Some(detach)) = (marks.read, marks.detach) {
         errors
             .at(detach, "`detach` is for writes that must finish; a method marked `read` has none, remove one of them");
+    }
+    if method.stream.is_some() {
+        not_with_a_stream(method, errors);
     }
     let marked = method.args.iter().filter_map(|arg| arg.key.as_ref());
     if marks.routing.is_some() {
@@ -42,6 +45,20 @@ pub(super) fn check(method: &Method, errors: &mut Errors) {
     }
     for part in method.key().iter().filter(|part| part.field.is_none()) {
         hashable(part.arg, errors);
+    }
+}
+
+fn not_with_a_stream(method: &Method, errors: &mut Errors) {
+    if let Some(detach) = method.marks.detach {
+        let message = "a stream ends when nobody takes its items any more, so it cannot be marked `detach`; remove it";
+        errors.at(detach, message);
+    }
+    if let Some(routing) = method.marks.routing.as_ref()
+        && matches!(routing.value, Routing::All | Routing::AllPartial)
+    {
+        let message = "streams of all nodes cannot be merged into one; let callers open one at each node, with `on(&client, node)`, \
+                       of a method marked `any`";
+        errors.at(routing.span, message);
     }
 }
 

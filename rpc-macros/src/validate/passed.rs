@@ -4,9 +4,9 @@ use syn::visit::{self, Visit};
 use syn::{Type, TypeReference};
 
 use crate::errors::Errors;
-use crate::lifetimes;
 use crate::model::{Argument, Method};
 use crate::passing::{bare, is_named, optional_reference};
+use crate::{lifetimes, streams};
 
 pub(super) fn check(arg: &Argument, method: &Method, errors: &mut Errors) {
     let before = errors.len();
@@ -16,6 +16,10 @@ pub(super) fn check(arg: &Argument, method: &Method, errors: &mut Errors) {
             Walk { errors }.visit_type(&reference.elem);
         }
         None => Walk { errors }.visit_type(&arg.ty),
+    }
+    if method.stream.is_some() && errors.len() == before && lifetimes::borrows(&arg.ty) {
+        let message = "a stream outlives its caller's borrows; take the argument by value";
+        errors.on(&arg.ty, message);
     }
     if let Some(_span) = method.marks.detach.filter(|_| errors.len() == before && lifetimes::borrows(&arg.ty)) {
         let message = "a method marked `detach` outlives its caller's borrows; take the argument by value";
@@ -67,6 +71,9 @@ const NESTED: &str = "a borrow inside another type cannot be lent from the wire;
 /// Refuses a type that no value on the wire can have. `None`: look further inside.
 pub(super) fn shapeless(ty: &Type, what: &str, errors: &mut Errors) -> Option<()> {
     let message = match ty {
+        Type::ImplTrait(stream) if streams::bound(stream).is_some() => format!(
+            "an {what} cannot be a stream: only what a method answers with can, as in `Result<impl Stream<Item = Result<T, E>> + Send, E>`"
+        ),
         Type::ImplTrait(_) => format!("an {what} needs one concrete type; write it instead of `impl …`"),
         Type::TraitObject(_) => format!(
             "an {what} cannot be a `dyn` trait: its type does not go with it; write a concrete type, or an enum"

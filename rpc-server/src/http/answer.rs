@@ -3,12 +3,12 @@
 use ::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::body::Body;
 use axum::response::Response;
-use rpc_core::RpcError;
 use rpc_core::call::{Outcome, Reply};
 use rpc_core::codec::envelope::{self, Id};
+use rpc_core::{Executed, Kind, RpcError};
 
 /// The code of a provider's own error.
-const FAILURE: i32 = 1;
+pub(super) const FAILURE: i32 = 1;
 
 /// A 200 with this JSON.
 pub(super) fn json(body: Vec<u8>) -> Response {
@@ -28,6 +28,7 @@ pub(super) fn replied(id: &Id<'_>, reply: &Reply) -> Vec<u8> {
             envelope::write_covered_result(&mut out, id, value.bytes(), &covered);
         }
         Outcome::Failure { message, data } => envelope::write_error(&mut out, id, FAILURE, message, Some(data.bytes())),
+        Outcome::Stream(_) => return failed(id, &not_one_value()),
     }
     out
 }
@@ -53,4 +54,10 @@ pub(super) fn array(replies: &[Vec<u8>]) -> Vec<u8> {
     }
     out.push(b']');
     out
+}
+
+/// A stream where there is room for one value.
+fn not_one_value() -> RpcError {
+    RpcError::new(Kind::Internal, "the method answers with a stream, which has no place here")
+        .with_executed(Executed::Maybe)
 }

@@ -31,6 +31,7 @@ pub(super) async fn execute(node: &Node, origin: &Origin, request: &Request<'_>,
         return answer;
     }
     let method = node.catalogue().find(&request.method)?;
+    origin.streams.check(method, request.is_notification())?;
     let place = node.here().in_flight.admit()?;
     node.counts().served.add();
     // The bytes stay where they are; only the frame around them was parsed.

@@ -5,6 +5,7 @@ mod arguments;
 mod calls;
 mod place;
 mod session;
+mod streams;
 
 use ::http::header::{CONNECTION, RETRY_AFTER, UPGRADE};
 use ::http::{HeaderMap, HeaderValue, StatusCode, Version};

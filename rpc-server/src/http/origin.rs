@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use ::http::header::{HeaderMap, HeaderName};
+use ::http::header::{ACCEPT, HeaderMap, HeaderName};
 use bytes::Bytes;
 use rpc_core::call::deadline::MAX_DEADLINE;
 use rpc_core::call::{CallId, Deadline, Path};
 use rpc_core::limits::MAX_HOPS;
+use rpc_core::service::MethodDescriptor;
 use rpc_core::slot::Slot;
 use rpc_core::transport::headers::{self, About};
+use rpc_core::transport::http::LINES;
 use rpc_core::{Kind, RpcError};
 use tokio::time::Instant;
 
@@ -22,8 +24,44 @@ pub(super) struct Origin {
     pub(super) peer: Option<Peer>,
     /// When the caller stops waiting.
     pub(super) deadline: Deadline,
+    /// How an answer can be a stream.
+    pub(super) streams: Streams,
     /// W3C trace context.
     pub(super) trace: Option<Bytes>,
+}
+
+/// Whether the answer can be a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Streams {
+    /// The caller takes lines of JSON.
+    Taken,
+    /// It does not say so.
+    NotTaken,
+    /// It asks in a batch, whose answer is one.
+    InBatch,
+}
+
+impl Streams {
+    fn read(headers: &HeaderMap) -> Self {
+        let texts = headers.get_all(ACCEPT).iter().filter_map(|text| text.to_str().ok());
+        let mut types = texts.flat_map(|text| text.split(',')).map(|kind| kind.split(';').next().unwrap_or_default());
+        match types.any(|kind| kind.trim().eq_ignore_ascii_case(LINES)) {
+            true => Self::Taken,
+            false => Self::NotTaken,
+        }
+    }
+
+    /// Refuses a method that streams to who cannot take that.
+    pub(super) fn check(self, method: &MethodDescriptor, is_notification: bool) -> Result<(), RpcError> {
+        let why = match self {
+            _ if !method.streams => return Ok(()),
+            _ if is_notification => "so it cannot be called as a notification".to_owned(),
+            Self::Taken => return Ok(()),
+            Self::NotTaken => format!("which this request does not take; send `accept: {LINES}`"),
+            Self::InBatch => "which has no place in a batch; call it alone".to_owned(),
+        };
+        Err(RpcError::new(Kind::InvalidRequest, format!("{} answers with a stream, {why}", method.full_name)))
+    }
 }
 
 /// What a client of ours says of its call.
@@ -74,7 +112,7 @@ impl Origin {
             hops,
             path,
         });
-        Ok(Self { peer, deadline, trace })
+        Ok(Self { peer, deadline, streams: Streams::read(headers), trace })
     }
 }
 

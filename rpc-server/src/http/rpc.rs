@@ -13,15 +13,15 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::future::join_all;
-use rpc_core::call::Deadline;
+use rpc_core::call::{Deadline, Outcome, Reply};
 use rpc_core::codec::envelope::{self, BadRequest, Id, Message, Unparsed};
 use rpc_core::limits;
 use rpc_core::{Executed, Kind, RpcError};
 use tokio::time::{Instant, timeout_at};
 
 use super::doorman::{TurnedAway, check_body, check_origin};
-use super::origin::Origin;
-use super::{answer, execute};
+use super::origin::{Origin, Streams};
+use super::{answer, execute, lines};
 use crate::listener::Arrival;
 use crate::memory;
 use crate::node::Node;
@@ -70,7 +70,8 @@ async fn serve(node: &Node, origin: Result<Origin, RpcError>, body: &Bytes) -> R
     match envelope::parse(body, limits::MAX_BATCH) {
         Err(unparsed) => answer::json(answer::failed(&Id::Null, &refused(&unparsed))),
         Ok(Message::One(request)) => match one(node, &origin, request, body, None).await {
-            Some(reply) => answer::json(reply),
+            Some(Said::Json(reply)) => answer::json(reply),
+            Some(Said::Lines(response)) => response,
             None => StatusCode::NO_CONTENT.into_response(),
         },
         Ok(Message::Batch(requests)) => batch(node, origin, requests, body).await,
@@ -84,7 +85,7 @@ async fn batch<'a>(
     body: &'a Bytes,
 ) -> Response {
     let origin = origin.and_then(|origin| match origin.peer {
-        None => Ok(origin),
+        None => Ok(Origin { streams: Streams::InBatch, ..origin }),
         Some(_) => {
             Err(RpcError::new(Kind::InvalidRequest, "the header x-wherever-call names one call, a batch has several"))
         }
@@ -92,7 +93,12 @@ async fn batch<'a>(
     let room = AtomicUsize::new(node.max_message().saturating_mul(limits::BATCH_REPLIES));
     let replies = requests.into_iter().map(|request| one(node, &origin, request, body, Some(&room)));
     let replies = join_all(replies).await;
-    let replies: Vec<Vec<u8>> = replies.into_iter().flatten().collect();
+    let json = |said| match said {
+        Said::Json(json) => Some(json),
+        // Refused in batches.
+        Said::Lines(_) => None,
+    };
+    let replies: Vec<Vec<u8>> = replies.into_iter().flatten().filter_map(json).collect();
     if replies.is_empty() {
         return StatusCode::NO_CONTENT.into_response();
     }
@@ -106,10 +112,13 @@ async fn one<'a>(
     request: Result<envelope::Request<'a>, BadRequest<'a>>,
     body: &Bytes,
     room: Option<&AtomicUsize>,
-) -> Option<Vec<u8>> {
+) -> Option<Said> {
     let request = match request {
         Ok(request) => request,
-        Err(bad) => return Some(answer::failed(&bad.id, &RpcError::new(Kind::InvalidRequest, bad.to_string()))),
+        Err(bad) => {
+            let error = RpcError::new(Kind::InvalidRequest, bad.to_string());
+            return Some(Said::Json(answer::failed(&bad.id, &error)));
+        }
     };
     let result = match origin {
         Ok(origin) => execute::execute(node, origin, &request, body).await,
@@ -121,7 +130,11 @@ async fn one<'a>(
         }
         return None;
     }
-    Some(match result {
+    Some(Said::Json(match result {
+        Ok(Reply { outcome: Outcome::Stream(items), .. }) => match lines::response(node, &request.id, &items) {
+            Ok(response) => return Some(Said::Lines(response)),
+            Err(error) => answer::failed(&request.id, &error),
+        },
         Ok(reply) => {
             let reply = answer::replied(&request.id, &reply);
             match room.map_or(Ok(()), |room| take(room, reply.len())) {
@@ -130,7 +143,14 @@ async fn one<'a>(
             }
         }
         Err(error) => answer::failed(&request.id, &error),
-    })
+    }))
+}
+
+/// The answer to a request.
+enum Said {
+    Json(Vec<u8>),
+    /// A stream.
+    Lines(Response),
 }
 
 /// Takes a reply's bytes from the room of its batch; errors of ours are small and take none.

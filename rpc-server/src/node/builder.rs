@@ -228,6 +228,18 @@ impl NodeBuilder {
         self
     }
 
+    /// Longest life of a stream, from its beginning; a day if not set. One that lives longer ends with [`Kind::Deadline`](rpc_core::Kind::Deadline).
+    pub fn stream_life(mut self, life: Duration) -> Self {
+        self.settings.stream_life = life;
+        self
+    }
+
+    /// Most streams from the network open at once; 10,000 if not set. Further ones are refused as overloaded.
+    pub fn max_streams(mut self, streams: usize) -> Self {
+        self.settings.max_streams = streams;
+        self
+    }
+
     /// Largest request or reply, in bytes; 4 MiB if not set.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.settings.max_message = bytes;

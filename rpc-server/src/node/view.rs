@@ -41,7 +41,12 @@ impl Node {
 
 fn described(method: &MethodDescriptor) -> MethodView {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let marks = [("read", method.read), ("idempotent", method.idempotent), ("detach", method.detach)];
+    let marks = [
+        ("read", method.read),
+        ("idempotent", method.idempotent),
+        ("streams", method.streams),
+        ("detach", method.detach),
+    ];
     MethodView {
         name: method.name.to_owned(),
         routing: method.routing.to_string(),

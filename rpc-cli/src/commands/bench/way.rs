@@ -139,6 +139,11 @@ fn described(
         other => return Err(without(&format!("is a method of `{other}`"))),
     };
     let marked = |mark: &str| method.marks.iter().any(|known| known == mark);
+    if marked("streams") {
+        return Err(Failure::Usage(format!(
+            "{full_name} answers with a stream, and there is no one answer to measure"
+        )));
+    }
     Ok(Box::leak(Box::new(MethodDescriptor {
         service: kept(service),
         group: kept(group),
@@ -150,6 +155,7 @@ fn described(
         docs: "",
         read: marked("read"),
         idempotent: marked("idempotent"),
+        streams: false,
         detach: marked("detach"),
         // It is told from there being one that calls have a key, and so leave records that must be acknowledged.
         slot_of: (routing == Routing::Key).then_some(not_known_here),

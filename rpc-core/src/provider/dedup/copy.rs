@@ -131,6 +131,7 @@ impl Answer {
             Ok(Outcome::Failure { message, data }) => {
                 Self::Failure { message: message.clone(), data: raw(data.bytes())? }
             }
+            Ok(Outcome::Stream(_)) => return Err("a stream is no answer to keep".to_owned()),
             Err(error) => Self::Error(Box::new(error.record().clone())),
         })
     }

@@ -159,6 +159,8 @@ pub(super) fn size_of_answer(ended: &Ended) -> usize {
     match ended {
         Ok(Outcome::Value(value)) => value.len(),
         Ok(Outcome::Failure { message, data }) => message.len() + data.len(),
+        // Calls that open streams are not recorded.
+        Ok(Outcome::Stream(_)) => 0,
         Err(error) => error.message().len(),
     }
 }

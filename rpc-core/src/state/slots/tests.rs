@@ -24,6 +24,7 @@ static METHOD: MethodDescriptor = MethodDescriptor {
     docs: "",
     read: false,
     idempotent: false,
+    streams: false,
     detach: false,
     slot_of: None,
     merge: None,

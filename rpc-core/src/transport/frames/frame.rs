@@ -5,7 +5,8 @@ use super::call::{CallFrame, Unsendable};
 use super::number::{self, MAX_NUMBER};
 use super::parts::{Of, write_part};
 use super::runs::Runs;
-use super::write::{FAILED, flags, request_only, write_failure_end, write_ping, write_pong};
+use super::streams::{write_end, write_stream_item, write_window};
+use super::write::{flags, request_only, write_failure_end, write_ping, write_pong};
 use super::{ByeCode, FrameKind};
 
 /// A frame. It borrows its texts and payloads.
@@ -69,6 +70,11 @@ pub enum Frame<'a> {
         /// How many bytes more.
         credit: u64,
     },
+    /// The answer is a stream: its items follow.
+    StreamBegin {
+        /// The call.
+        request: u64,
+    },
     /// An item of a stream.
     StreamItem {
         /// The call.
@@ -111,6 +117,7 @@ impl Frame<'_> {
             Self::GoAway(_) => FrameKind::GoAway,
             Self::Part { .. } => FrameKind::Part,
             Self::Window { .. } => FrameKind::Window,
+            Self::StreamBegin { .. } => FrameKind::StreamBegin,
             Self::StreamItem { .. } => FrameKind::StreamItem,
             Self::StreamEnd { .. } => FrameKind::StreamEnd,
             Self::Bye { .. } => FrameKind::Bye,
@@ -142,29 +149,15 @@ impl Frame<'_> {
             }
             Self::Failure { request, compact, payload } => write_failure_end(out, request, compact, payload),
             Self::Error { request, record } => request_only(out, kind, request, record),
-            Self::Cancel { request } => request_only(out, kind, request, &[]),
+            Self::Cancel { request } | Self::StreamBegin { request } => request_only(out, kind, request, &[]),
             Self::Ping(bytes) => write_ping(out, bytes),
             Self::Pong(bytes) => write_pong(out, bytes),
             Self::Part { request, of, bytes } => write_part(out, request, of, bytes),
-            Self::Window { request, credit } => body::write(out, kind, 2 * MAX_NUMBER, |out| {
-                number::put(out, request);
-                number::put(out, credit);
-            }),
+            Self::Window { request, credit } => write_window(out, request, credit),
             Self::StreamItem { request, failed, compact, item } => {
-                body::write(out, kind, MAX_NUMBER + 1 + item.len(), |out| {
-                    number::put(out, request);
-                    out.push(flags(false, compact) | if failed { FAILED } else { 0 });
-                    out.extend_from_slice(item);
-                });
+                write_stream_item(out, request, failed, compact, item);
             }
-            Self::StreamEnd { request, error } => {
-                let record = error.unwrap_or_default();
-                body::write(out, kind, MAX_NUMBER + 1 + record.len(), |out| {
-                    number::put(out, request);
-                    out.push(error.is_some().into());
-                    out.extend_from_slice(record);
-                });
-            }
+            Self::StreamEnd { request, error } => write_end(out, request, error),
             Self::Bye { code, reason } => body::write(out, kind, 1 + reason.len(), |out| {
                 out.push(code.number());
                 out.extend_from_slice(reason.as_bytes());

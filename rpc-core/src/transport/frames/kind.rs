@@ -37,11 +37,13 @@ pub enum FrameKind {
     StreamEnd = 0x0d,
     /// The sender hangs up, and why: the last frame of its direction.
     Bye = 0x0e,
+    /// The answer is a stream, whose items follow.
+    StreamBegin = 0x0f,
 }
 
 impl FrameKind {
     /// Every kind, by number.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Hello,
         Self::Call,
         Self::Reply,
@@ -56,6 +58,7 @@ impl FrameKind {
         Self::StreamItem,
         Self::StreamEnd,
         Self::Bye,
+        Self::StreamBegin,
     ];
 
     /// The kind of this number.
@@ -69,7 +72,7 @@ impl FrameKind {
         let most = match self {
             Self::Hello | Self::GoAway => MAX_NOTE,
             Self::Error => MAX_NUMBER + PART,
-            Self::Cancel => MAX_NUMBER,
+            Self::Cancel | Self::StreamBegin => MAX_NUMBER,
             Self::Ping | Self::Pong => 8,
             Self::Part => MAX_NUMBER + 1 + PART,
             Self::Window => 2 * MAX_NUMBER,
@@ -97,6 +100,7 @@ impl fmt::Display for FrameKind {
             Self::StreamItem => "stream item",
             Self::StreamEnd => "stream end",
             Self::Bye => "bye",
+            Self::StreamBegin => "stream begin",
         })
     }
 }
@@ -108,7 +112,7 @@ mod tests {
     #[test]
     fn numbers_and_kinds_belong_together() {
         for number in 0..=u8::MAX {
-            assert_eq!(FrameKind::of(number).map(|kind| kind as u8), (1..=14).contains(&number).then_some(number));
+            assert_eq!(FrameKind::of(number).map(|kind| kind as u8), (1..=15).contains(&number).then_some(number));
         }
     }
 }

@@ -47,12 +47,17 @@ pub fn write_bye(out: &mut Vec<u8>, code: ByeCode, reason: &str) {
 
 /// Appends an error of the framework. It needs no parts: its texts are bounded.
 pub fn write_error(out: &mut Vec<u8>, request: u64, record: &ErrorRecord) {
+    request_only(out, FrameKind::Error, request, &record_text(record));
+}
+
+/// An error of ours as JSON, which needs no parts.
+pub(super) fn record_text(record: &ErrorRecord) -> Vec<u8> {
     let mut text = json(record);
     if text.len() > PART {
         // The sentence is bounded where errors are made, names and addresses where they are read.
         text = json(RpcError::from_record(record.clone()).record());
     }
-    request_only(out, FrameKind::Error, request, &text);
+    text
 }
 
 pub(super) fn bad_json(kind: FrameKind, error: &serde_json::Error) -> Fault {

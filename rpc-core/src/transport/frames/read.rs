@@ -4,7 +4,8 @@ use super::body::Body;
 use super::call::{COMPACT, CallFrame};
 use super::parts::Of;
 use super::runs::Runs;
-use super::write::{COVERED, FAILED};
+use super::streams::FAILED;
+use super::write::COVERED;
 use super::{Fault, Frame, FrameKind, LENGTH_BYTES, MAX_REASON, PART, Wrong};
 
 /// What stands at the beginning of a buffer.
@@ -133,6 +134,7 @@ fn frame(kind: FrameKind, fields: &[u8]) -> Result<Frame<'_>, Fault> {
         FrameKind::Window => exactly(body, |body| {
             Ok(Frame::Window { request: body.number("request id")?, credit: body.number("credit")? })
         }),
+        FrameKind::StreamBegin => exactly(body, |body| Ok(Frame::StreamBegin { request: body.number("request id")? })),
         FrameKind::StreamItem => {
             let request = body.number("request id")?;
             let flags = body.flags(FAILED | COMPACT)?;

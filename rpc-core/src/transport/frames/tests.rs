@@ -23,6 +23,7 @@ static METHOD: MethodDescriptor = MethodDescriptor {
     docs: "",
     read: false,
     idempotent: false,
+    streams: false,
     detach: false,
     slot_of: None,
     merge: None,
@@ -114,7 +115,7 @@ prop_compose! {
 
 /// A frame of any kind, written.
 fn frame_bytes() -> impl Strategy<Value = Vec<u8>> {
-    let with_payload = (0..8_u8, number(), number(), any::<[bool; 2]>(), payload()).prop_map(
+    let with_payload = (0..9_u8, number(), number(), any::<[bool; 2]>(), payload()).prop_map(
         |(which, request, credit, [one, compact], payload)| {
             let payload = &payload[..];
             let of = if one { Of::Call } else { Of::Item };
@@ -127,6 +128,7 @@ fn frame_bytes() -> impl Strategy<Value = Vec<u8>> {
                 4 => Frame::Window { request, credit },
                 5 => Frame::StreamItem { request, failed: one, compact, item: payload },
                 6 => Frame::StreamEnd { request, error: one.then_some(payload) },
+                7 => Frame::StreamBegin { request },
                 _ => Frame::Hello(payload),
             })
         },

@@ -8,8 +8,6 @@ use crate::call::Covered;
 
 /// A reply names the slots that it covers.
 pub(super) const COVERED: u8 = 0x01;
-/// An item of a stream is an error.
-pub(super) const FAILED: u8 = 0x01;
 
 pub(super) fn flags(has_runs: bool, compact: bool) -> u8 {
     (if has_runs { COVERED } else { 0 }) | (if compact { COMPACT } else { 0 })

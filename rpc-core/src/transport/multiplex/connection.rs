@@ -5,6 +5,7 @@
 
 mod drive;
 mod shared;
+mod streams;
 mod waiting;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ pub(super) static NOTHING: MethodDescriptor = MethodDescriptor {
     docs: "",
     read: false,
     idempotent: false,
+    streams: false,
     detach: false,
     slot_of: None,
     merge: None,

@@ -10,10 +10,12 @@ use futures_util::task::AtomicWaker;
 use rpc_core::call::{Outcome, Reply};
 use rpc_core::limits::{ENVELOPE_ROOM, MAX_MESSAGE};
 use rpc_core::provider::in_flight::Place;
-use rpc_core::transport::frames::{Of, failure_payload, write_error, write_failure_end, write_reply};
+use rpc_core::transport::frames::{Of, failure_payload, write_error, write_failure_end, write_reply, write_stream_end};
 use rpc_core::transport::multiplex::outbox::Outbox;
 use rpc_core::{Executed, Kind, RpcError};
 use tokio::task::AbortHandle;
+
+use super::streams::Streams;
 
 /// Answers that wait to be written, in bytes, before nothing further is begun: two of the largest messages.
 pub(super) const MOST_UNWRITTEN: usize = 2 * MAX_MESSAGE;
@@ -37,10 +39,12 @@ pub(super) struct State {
     pub(super) max_reply: usize,
     /// The calls that were not ready at once.
     running: HashMap<u64, Running>,
+    /// The streams that are sent.
+    pub(super) streams: Streams,
     /// The session was woken, or works: it looks for what there is to write before it sleeps.
     pub(super) is_awake: bool,
     /// Nobody hears any more.
-    is_closed: bool,
+    pub(super) is_closed: bool,
 }
 
 struct Running {
@@ -72,19 +76,33 @@ impl Answers {
         let mut last_word = LastWord { answers: self.clone(), request, answer: None };
         // Held while it is spawned, so that its end finds it here.
         let mut state = self.lock();
+        let answers = self.clone();
         let task = tokio::spawn(async move {
-            last_word.is(future.await);
-            drop(place);
+            match future.await {
+                Ok(Reply { outcome: Outcome::Stream(items), .. }) => {
+                    // A stream has a place of its own, among streams.
+                    drop(place);
+                    last_word.is(LastWords::Streamed(answers.stream(request, &items).await));
+                }
+                answer => {
+                    last_word.is(LastWords::Answer(answer));
+                    drop(place);
+                }
+            }
         });
         state.running.insert(request, Running { task: task.abort_handle(), is_detached });
     }
 
-    fn end(&self, request: u64, answer: Answer) {
+    fn end(&self, request: u64, last: LastWords) {
         let mut state = self.lock();
+        state.streams.remove(request);
         if state.running.remove(&request).is_none() || state.is_closed {
             return;
         }
-        state.put(request, answer);
+        match last {
+            LastWords::Answer(answer) => state.put(request, answer),
+            LastWords::Streamed(ended) => write_stream_end(state.outbox.frames(), request, ended.err().as_ref()),
+        }
         let must_wake = !std::mem::replace(&mut state.is_awake, true);
         drop(state);
         if must_wake {
@@ -100,11 +118,13 @@ impl Answers {
             Some(running) => {
                 running.task.abort();
                 state.running.remove(&request);
+                state.streams.remove(request);
                 true
             }
             None => false,
         };
-        let is_cut = state.outbox.withdraw(Of::Answer, request).is_some();
+        let is_cut =
+            state.outbox.withdraw(Of::Answer, request).is_some() | state.outbox.withdraw(Of::Item, request).is_some();
         if is_running || is_cut {
             let message = "the caller took the call back while it ran";
             state.put(request, Err(RpcError::new(Kind::Cancelled, message).with_executed(Executed::Maybe)));
@@ -126,6 +146,8 @@ impl Answers {
         let mut state = self.lock();
         state.is_closed = true;
         state.outbox.clear();
+        // Streams do end: nobody can take what is left of them.
+        state.streams.wake_all();
     }
 }
 
@@ -142,18 +164,25 @@ pub(super) enum Admission {
 struct LastWord {
     answers: Arc<Answers>,
     request: u64,
-    answer: Option<Answer>,
+    answer: Option<LastWords>,
+}
+
+/// How a call ends.
+enum LastWords {
+    Answer(Answer),
+    /// The end of its stream.
+    Streamed(Result<(), RpcError>),
 }
 
 impl LastWord {
-    fn is(&mut self, answer: Answer) {
+    fn is(&mut self, answer: LastWords) {
         self.answer = Some(answer);
     }
 }
 
 impl Drop for LastWord {
     fn drop(&mut self) {
-        let answer = self.answer.take().unwrap_or_else(|| Err(ended_without_answer()));
+        let answer = self.answer.take().unwrap_or_else(|| LastWords::Answer(Err(ended_without_answer())));
         self.answers.end(self.request, answer);
     }
 }
@@ -174,11 +203,12 @@ impl State {
     }
 
     /// Refuses a reply that is more than this peer takes; what this node sends at most was checked where it ran.
-    fn within_limit(&self, reply: Reply) -> Answer {
+    pub(super) fn within_limit(&self, reply: Reply) -> Answer {
         let (size, most) = match &reply.outcome {
             Outcome::Value(value) => (value.len(), self.max_reply),
             // What the error says comes with it.
             Outcome::Failure { message, data } => (message.len() + data.len(), self.max_reply + ENVELOPE_ROOM / 2),
+            Outcome::Stream(_) => return Ok(reply),
         };
         if size > most {
             let message = format!("the reply has {size} bytes, and its caller takes at most {most}");
@@ -204,6 +234,11 @@ impl State {
                     write_failure_end(out, request, is_compact, payload);
                     Ok(())
                 })
+            }
+            // Streams are taken where their calls end.
+            Ok(Reply { outcome: Outcome::Stream(_), .. }) => {
+                write_error(self.outbox.frames(), request, ended_without_answer().record());
+                Ok(())
             }
             Err(error) => {
                 write_error(self.outbox.frames(), request, error.record());

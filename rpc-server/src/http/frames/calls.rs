@@ -1,6 +1,7 @@
 //! Makes a call of a frame, and runs it: at once if it is ready at its first poll, as nearly all are, else in a task.
 
 use std::cell::Cell;
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -49,6 +50,9 @@ impl Calls<'_> {
         }
         let here = self.node.here();
         let method = self.method(frame.method)?;
+        if method.streams {
+            self.answers.lock().streams.admit()?;
+        }
         let place = here.in_flight.admit()?;
         self.node.counts().served.add();
         let incoming = Incoming::from_call(self.call(frame, method, params)?, here.clone()).from_peer();
@@ -65,6 +69,11 @@ impl Calls<'_> {
             }
         }));
         match first {
+            // What follows of a stream needs a task.
+            Ok((_ended, Poll::Ready(Ok(reply)))) if matches!(reply.outcome, Outcome::Stream(_)) => {
+                self.answers.run(frame.request, false, Box::pin(ready(Ok(reply))), place);
+                Ok(())
+            }
             Ok((_ended, Poll::Ready(answer))) => {
                 drop(place);
                 self.answers.answer(frame.request, answer);

@@ -312,6 +312,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                     return Poll::Ready(Ok(()));
                 }
                 self.batch = state.outbox.take(std::mem::take(&mut self.batch));
+                state.streams.have_room();
             }
             let rest = self.batch.get(self.at..).unwrap_or_default();
             match Pin::new(&mut self.io).poll_write(cx, rest) {
@@ -428,6 +429,10 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                 Frame::Cancel { request } => {
                     self.arguments.discard(request);
                     answers.cancel(request);
+                }
+                Frame::Window { request, credit } => {
+                    let granted = answers.lock().streams.grant(request, credit);
+                    granted.map_err(|why| out_of_place(&frame, why))?;
                 }
                 Frame::Ping(token) => answers.lock().outbox.push_pong(token)?,
                 Frame::Pong(PARTING_TOKEN) => {

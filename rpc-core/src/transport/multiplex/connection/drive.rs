@@ -13,6 +13,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::shared::{Shared, State};
+use super::streams;
 use crate::call::{Outcome, Reply};
 use crate::codec::payload::{Codec, Payload};
 use crate::error::{ErrorRecord, Executed, Kind, RpcError};
@@ -179,7 +180,7 @@ impl Driver {
     }
 
     fn take_frames(&self, frames: &Bytes, wakers: &mut Vec<Waker>) -> Result<Option<String>, Fault> {
-        let shared = &*self.shared;
+        let shared = &self.shared;
         let mut guard = shared.lock();
         let state = &mut *guard;
         let mut rest: &[u8] = frames;
@@ -195,6 +196,19 @@ impl Driver {
                     let (message, data) = read_failure(&payload)?;
                     let (message, data) = (message.to_owned(), Payload::of(codec(compact), payload.slice_ref(data)));
                     (request, Ok(Reply::new(Outcome::Failure { message, data })))
+                }
+                Frame::StreamBegin { request } => {
+                    wakers.extend(streams::begin(shared, state, request).map_err(|NeverSent| never_asked(&frame))?);
+                    continue;
+                }
+                Frame::StreamItem { .. } | Frame::StreamEnd { .. } | Frame::Part { of: Of::Item, .. } => {
+                    wakers.extend(streams::take_in(state, &frame, frames)?);
+                    continue;
+                }
+                Frame::Error { request, record } if state.streams.has(request) => {
+                    state.parts.discard(Of::Item, request);
+                    wakers.extend(state.streams.end(request, Some(refused(record))));
+                    continue;
                 }
                 Frame::Error { request, record } => {
                     state.parts.discard(Of::Answer, request);
@@ -304,7 +318,7 @@ async fn wanted(shared: &Shared, is_ticking: bool, is_blocked: bool) {
 }
 
 #[cold]
-fn never_asked(frame: &Frame<'_>) -> Fault {
+pub(super) fn never_asked(frame: &Frame<'_>) -> Fault {
     Fault::Unexpected { kind: frame.kind(), why: "its request was never sent" }
 }
 
@@ -313,7 +327,7 @@ fn codec(is_compact: bool) -> Codec {
 }
 
 /// The node's error.
-fn refused(record: &[u8]) -> RpcError {
+pub(super) fn refused(record: &[u8]) -> RpcError {
     match serde_json::from_slice::<ErrorRecord>(record) {
         Ok(record) => RpcError::from_record(record),
         Err(error) => RpcError::new(Kind::Protocol, format!("the node's error cannot be read: {error}"))

@@ -9,6 +9,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::{Notify, Semaphore};
 
 use super::Answer;
+use super::streams::Streams;
 use crate::error::{Executed, Kind, RpcError};
 use crate::limits::ENVELOPE_ROOM;
 use crate::transport::frames::{Agreed, Of, Parts, write_cancel};
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) waiters: Waiters<Answer>,
     /// Pieces of large replies whose last one is still to come.
     pub(super) parts: Parts,
+    /// The streams that have begun, and have somebody who takes their items.
+    pub(super) streams: Streams,
     pub(super) outbox: Outbox,
     /// What is being written, from where on; empty between two batches.
     batch: Vec<u8>,
@@ -73,6 +76,7 @@ impl Shared {
         let state = State {
             waiters: Waiters::default(),
             parts: Parts::new(agreed.max_message + ENVELOPE_ROOM, agreed.max_in_flight),
+            streams: Streams::default(),
             outbox: Outbox::default(),
             batch: Vec::new(),
             at: 0,
@@ -155,7 +159,9 @@ impl Shared {
     pub(super) fn take_back(&self, request: u64, is_detached: bool) -> bool {
         let mut state = self.lock();
         let withdrawn = state.outbox.withdraw(Of::Call, request);
-        let is_answered = state.waiters.close(request).is_some();
+        // Dropped when nothing is locked any more: that of a stream takes the stream back.
+        let answer = state.waiters.close(request);
+        let is_answered = answer.is_some();
         state.parts.discard(Of::Answer, request);
         let made_room = withdrawn.is_some() && state.makes_room();
         let is_known = match withdrawn {
@@ -180,8 +186,8 @@ impl Shared {
     }
 
     /// The connection closes when its last call is over.
-    fn tell_if_last(&self, state: MutexGuard<'_, State>) {
-        let is_last = state.leaving.is_some() && state.waiters.count() == 0;
+    pub(super) fn tell_if_last(&self, state: MutexGuard<'_, State>) {
+        let is_last = state.leaving.is_some() && state.is_unused();
         drop(state);
         if is_last {
             self.driver.wake();
@@ -204,10 +210,11 @@ impl Shared {
             format!("the connection to {} broke before the call was sent: {why}", self.place),
         )
         .with_executed(Executed::No);
-        let wakers = state.waiters.answer_all(|request, reaches| {
+        let mut wakers = state.waiters.answer_all(|request, reaches| {
             let is_unsent = reaches > sent || outbox.holds(Of::Call, request);
             Err(if is_unsent { unsent.clone() } else { lost.clone() })
         });
+        wakers.extend(state.streams.end_all(&lost));
         state.young.clear();
         state.outbox.clear();
         state.parts = Parts::new(0, 0);
@@ -287,9 +294,14 @@ impl State {
         !self.is_writing && !self.is_mute && (!self.batch.is_empty() || !self.outbox.is_empty())
     }
 
+    /// Whether nobody waits for anything.
+    fn is_unused(&self) -> bool {
+        self.waiters.count() == 0 && self.streams.is_empty()
+    }
+
     /// Whether nothing is left to do on a connection that leaves.
     pub(super) fn has_left(&self) -> bool {
         let has_said_all = self.is_mute || (!self.is_writing && self.batch.is_empty() && self.outbox.is_empty());
-        self.leaving.is_some() && self.waiters.count() == 0 && has_said_all
+        self.leaving.is_some() && self.is_unused() && has_said_all
     }
 }
