@@ -1,8 +1,9 @@
-//! What the benchmarks of local calls share: the service, and the same thing by hand.
+//! What the measurements of calls share: the services, and the same thing by hand.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use wherever::{Node, RpcError, StartError, rpc_service};
 
 /// A service that does next to nothing, so that what remains is the way to it.
@@ -13,18 +14,64 @@ pub trait Lengths {
     async fn length(&self, key: &str) -> Result<usize, RpcError>;
 }
 
+/// A service whose calls carry something there and back, so that encoding and sending have their share.
+#[rpc_service]
+pub trait Entries {
+    /// An entry of this key.
+    #[rpc(read)]
+    async fn get(&self, key: &str, payload: &str) -> Result<Entry, RpcError>;
+
+    /// The same, by a method that must not run twice: its node keeps a record of each call.
+    async fn put(&self, key: &str, payload: &str) -> Result<Entry, RpcError>;
+}
+
+/// The same between ends of one build, whose calls need no names.
+#[rpc_service(compact)]
+pub trait CompactEntries {
+    /// An entry of this key.
+    #[rpc(read)]
+    async fn get(&self, key: &str, payload: &str) -> Result<Entry, RpcError>;
+}
+
+/// What is answered.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// The key asked for.
+    pub key: String,
+    /// A number.
+    pub version: u64,
+    /// The payload that came.
+    pub payload: String,
+}
+
 /// The trait that a program without the framework would write to call a provider it does not know.
 pub trait DirectLengths: Send + Sync {
     /// The length of `key`.
     fn length<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<usize, RpcError>>;
 }
 
-/// The provider of both.
+/// The provider of all of them.
 pub struct Provider;
 
 impl Lengths for Provider {
     async fn length(&self, key: &str) -> Result<usize, RpcError> {
         Ok(key.len())
+    }
+}
+
+impl Entries for Provider {
+    async fn get(&self, key: &str, payload: &str) -> Result<Entry, RpcError> {
+        Ok(Entry { key: key.to_owned(), version: 7, payload: payload.to_owned() })
+    }
+
+    async fn put(&self, key: &str, payload: &str) -> Result<Entry, RpcError> {
+        Entries::get(self, key, payload).await
+    }
+}
+
+impl CompactEntries for Provider {
+    async fn get(&self, key: &str, payload: &str) -> Result<Entry, RpcError> {
+        Entries::get(self, key, payload).await
     }
 }
 

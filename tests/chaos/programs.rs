@@ -24,7 +24,7 @@ pub(crate) fn program(path: &str) -> Command {
     let program = folder.join(path);
     assert!(
         program.is_file(),
-        "{} is missing: cargo build -p wherever-examples --example counters -p rpc-cli",
+        "{} is missing: cargo build -p wherever-examples --example counters --example echo -p rpc-cli",
         program.display()
     );
     Command::new(program)

@@ -6,6 +6,7 @@ mod local;
 mod raw;
 mod tarpc;
 mod tonic;
+mod volo;
 mod wherever;
 
 use std::future::pending;
@@ -30,6 +31,7 @@ pub enum Peer {
     Tarpc,
     TarpcJson,
     Tonic,
+    Volo,
     AxumReqwest,
     Jsonrpsee,
 }
@@ -44,6 +46,7 @@ pub enum Connection {
     RawJson(raw::Connection<Json>),
     Tarpc(tarpc::Connection),
     Tonic(tonic::Connection),
+    Volo(volo::Connection),
     AxumReqwest(axum_reqwest::Connection),
     Jsonrpsee(jsonrpsee::Connection),
 }
@@ -61,6 +64,7 @@ impl Peer {
         Self::Tarpc,
         Self::TarpcJson,
         Self::Tonic,
+        Self::Volo,
         Self::AxumReqwest,
         Self::Jsonrpsee,
     ];
@@ -78,6 +82,7 @@ impl Peer {
             Self::Tarpc => "tarpc",
             Self::TarpcJson => "tarpc-json",
             Self::Tonic => "tonic",
+            Self::Volo => "volo",
             Self::AxumReqwest => "axum+reqwest",
             Self::Jsonrpsee => "jsonrpsee",
         }
@@ -96,6 +101,7 @@ impl Peer {
             Self::Tarpc => "tarpc, bincode",
             Self::TarpcJson => "tarpc, JSON",
             Self::Tonic => "tonic",
+            Self::Volo => "volo, thrift",
             Self::AxumReqwest => "axum + reqwest, JSON POST",
             Self::Jsonrpsee => "jsonrpsee, HTTP",
         }
@@ -119,6 +125,7 @@ impl Peer {
             Self::Tarpc => tarpc::serve(listener, records, Codec::Bincode).await,
             Self::TarpcJson => tarpc::serve(listener, records, Codec::Json).await,
             Self::Tonic => tonic::serve(listener, records).await,
+            Self::Volo => volo::serve(listener, records).await,
             Self::AxumReqwest => axum_reqwest::serve(listener, records).await,
             Self::Jsonrpsee => jsonrpsee::serve(listener, records).await,
         }
@@ -136,6 +143,7 @@ impl Peer {
             Self::Tarpc => Connection::Tarpc(tarpc::Connection::new(address, Codec::Bincode).await?),
             Self::TarpcJson => Connection::Tarpc(tarpc::Connection::new(address, Codec::Json).await?),
             Self::Tonic => Connection::Tonic(tonic::Connection::new(address).await?),
+            Self::Volo => Connection::Volo(volo::Connection::new(address)?),
             Self::AxumReqwest => Connection::AxumReqwest(axum_reqwest::Connection::new(address)?),
             Self::Jsonrpsee => Connection::Jsonrpsee(jsonrpsee::Connection::new(address)?),
         })
@@ -165,6 +173,7 @@ impl Connection {
             Self::RawJson(connection) => connection.get(key, payload).await,
             Self::Tarpc(connection) => connection.get(key, payload).await,
             Self::Tonic(connection) => connection.get(key, payload).await,
+            Self::Volo(connection) => connection.get(key, payload).await,
             Self::AxumReqwest(connection) => connection.get(key, payload).await,
             Self::Jsonrpsee(connection) => connection.get(key, payload).await,
         }
