@@ -1,6 +1,7 @@
 //! Callers who change their minds while their answers are on the way: nothing of them may stay at either end, and no answer may reach another.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rpc_core::call::{Call, Deadline, Outcome, Path, Target};
@@ -25,7 +26,7 @@ use crate::server::{LateClient, Server};
 /// Callers at a time.
 const CALLERS: u64 = 200;
 
-/// Most turns of the runtime that a caller or a method waits; both sides take all numbers below, so that each may be the quicker one.
+/// Most turns of the runtime that a method waits.
 const TURNS: u64 = 23;
 
 /// Longest wait for both ends to have nothing left. What is cancelled ends in milliseconds; this is for a machine that does much else.
@@ -42,6 +43,9 @@ struct Shared {
     connection: Arc<Connection>,
     cluster: Wherever,
     method: &'static MethodDescriptor,
+    /// Most turns that a caller waits. It grows with each call that is given up and shrinks with each that is answered, whatever the machine is
+    /// doing, so that about as many of them are the one as the other.
+    patience: AtomicU64,
 }
 
 pub(crate) async fn run(cancels: u64) -> Result<(), Failed> {
@@ -54,7 +58,7 @@ pub(crate) async fn run(cancels: u64) -> Result<(), Failed> {
     let [method] = <LateClient as ServiceClient>::Service::descriptor().methods else {
         return Err("one method".into());
     };
-    let shared = Arc::new(Shared { connection, cluster, method });
+    let shared = Arc::new(Shared { connection, cluster, method, patience: AtomicU64::new(TURNS) });
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         callers.spawn(change_minds(shared.clone(), caller, cancels.div_ceil(CALLERS)));
@@ -78,12 +82,16 @@ pub(crate) async fn run(cancels: u64) -> Result<(), Failed> {
     Ok(())
 }
 
-/// So many calls, each given up after some turns of the runtime: how many were answered first, and how many were not.
+/// Calls, each given up after some turns of the runtime, until so many were: how many were answered first, and how many were not.
 async fn change_minds(shared: Arc<Shared>, caller: u64, calls: u64) -> Result<(u64, u64), Failed> {
     let (mut answered, mut given_up) = (0, 0);
-    for number in 0..calls {
+    let mut number = 0;
+    while given_up < calls {
+        number += 1;
+        // Spread over all that are possible, by a large prime.
+        let patience = (number * 7919 + caller * 104_729) % shared.patience.load(Ordering::Relaxed).max(2);
         let patience = async {
-            for _ in 0..(number * 7 + caller) % TURNS {
+            for _ in 0..patience {
                 yield_now().await;
             }
             Ok(false)
@@ -96,7 +104,13 @@ async fn change_minds(shared: Arc<Shared>, caller: u64, calls: u64) -> Result<(u
             heard = shared.heard(&key, turns) => heard,
             left = patience => left,
         }?;
-        if is_answered { answered += 1 } else { given_up += 1 }
+        if is_answered {
+            answered += 1;
+            _ = shared.patience.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |turns| turns.checked_sub(1));
+        } else {
+            given_up += 1;
+            shared.patience.fetch_add(1, Ordering::Relaxed);
+        }
     }
     Ok((answered, given_up))
 }

@@ -146,9 +146,12 @@ pub enum CoordinatorError {
     /// The lease has ended.
     #[error("the lease has ended")]
     LeaseGone,
-    /// It refuses: not allowed, too large, out of space. Nothing was applied.
+    /// It refuses: not allowed, too large, malformed. Nothing was applied, and asked again it would refuse again.
     #[error("the coordinator refuses: {0}")]
     Refused(String),
+    /// It has no room: its disk or its queue is full. Nothing was applied, and later it may be.
+    #[error("the coordinator has no room: {0}")]
+    Full(String),
     /// It answered something that makes no sense, such as a revision that goes back, or is another cluster's by now: its data is not
     /// what it was.
     #[error("the coordinator is not the one it was: {0}")]

@@ -24,10 +24,11 @@ pub(crate) fn read(error: Error) -> CoordinatorError {
             match i32::from(status.code()) {
                 // The only thing that we name and that can be missing is a lease.
                 code::NOT_FOUND => CoordinatorError::LeaseGone,
-                // Too large, no space, not allowed: checked before anything is applied.
+                // No space, or too many requests: checked before anything is applied.
+                code::RESOURCE_EXHAUSTED => CoordinatorError::Full(text),
+                // Too large, not allowed: the same.
                 code::INVALID_ARGUMENT
                 | code::PERMISSION_DENIED
-                | code::RESOURCE_EXHAUSTED
                 | code::FAILED_PRECONDITION
                 | code::UNAUTHENTICATED => CoordinatorError::Refused(text),
                 _ => CoordinatorError::Unavailable(text),

@@ -36,7 +36,7 @@ async fn a_full_etcd_refuses_writes_and_still_reads() {
             break;
         }
     }
-    assert!(matches!(&refused, Some(CoordinatorError::Refused(why)) if why.contains("space")), "{refused:?}");
+    assert!(matches!(&refused, Some(CoordinatorError::Full(why)) if why.contains("space")), "{refused:?}");
     assert_eq!(read(&*client, "").await.len(), 7);
 }
 

@@ -84,11 +84,18 @@ pub fn weigh(mirror: &Mirror, node: &str, weight: u32) -> Result<Txn, Refusal> {
     if weight > MAX_WEIGHT {
         return Err(Refusal(format!("a weight is at most {MAX_WEIGHT}")));
     }
-    let compares = if weight == 0 { someone_else(mirror, node)? } else { Vec::new() };
+    let mut compares = if weight == 0 { someone_else(mirror, node)? } else { Vec::new() };
     let mut ops = vec![put(weight_key(&node.id), &weight)];
-    let is_wished = |group: &&String| mirror.rebalance(group).is_none();
     let wish = Rebalance { reason: RebalanceReason::Weight };
-    ops.extend(node.groups.iter().filter(is_wished).map(|group| put(format!("{REBALANCES}{group}"), &wish)));
+    // A wish that is there says as much, or more: one that came in between must not be lost.
+    for group in node.groups.iter().filter(|group| mirror.rebalance(group).is_none()) {
+        let key = format!("{REBALANCES}{group}");
+        compares.push(match mirror.unreadable(&key) {
+            Some(revision) => Compare::Unchanged(key.clone(), revision),
+            None => Compare::Absent(key.clone()),
+        });
+        ops.push(put(key, &wish));
+    }
     Ok(Txn { compares, ops, ..Txn::default() })
 }
 

@@ -164,7 +164,7 @@ impl Store {
     /// What `order` would do and give.
     ///
     /// # Errors
-    /// [`CoordinatorError::Refused`] beyond a bound; [`CoordinatorError::LeaseGone`] for a write under a lease that has ended.
+    /// [`CoordinatorError::Refused`] beyond a bound of what is asked; [`CoordinatorError::Full`] beyond one of what is kept; [`CoordinatorError::LeaseGone`] for a write under a lease that has ended.
     pub fn plan(&self, order: &Order, now: Duration) -> Result<(Step, Done), CoordinatorError> {
         let mut step = Step { number: self.number + 1, revision: self.revision, ..Step::default() };
         let done = match order {
@@ -172,7 +172,7 @@ impl Store {
             Order::Grant(ttl) => {
                 bounds::check_ttl(*ttl)?;
                 if self.leases.len() >= MAX_LEASES {
-                    return Err(CoordinatorError::Refused(format!("there are {MAX_LEASES} leases already")));
+                    return Err(CoordinatorError::Full(format!("there are {MAX_LEASES} leases already")));
                 }
                 // The step's number is not used by any other lease, also not after a restart.
                 step.granted = Some((step.number, *ttl));
@@ -252,7 +252,7 @@ impl Store {
             bytes = bytes + new - old.map_or(0, size);
         }
         if keys > MAX_KEYS.max(self.entries.len()) || bytes > MAX_BYTES.max(self.bytes) {
-            return Err(CoordinatorError::Refused(format!("out of space: {keys} keys with {bytes} bytes")));
+            return Err(CoordinatorError::Full(format!("out of space: {keys} keys with {bytes} bytes")));
         }
         Ok(())
     }

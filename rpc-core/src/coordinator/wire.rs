@@ -261,7 +261,8 @@ mod tests {
         for error in [
             CoordinatorError::Compacted { oldest: 7 },
             CoordinatorError::LeaseGone,
-            CoordinatorError::Refused("full".into()),
+            CoordinatorError::Refused("no".into()),
+            CoordinatorError::Full("no space".into()),
             CoordinatorError::Changed("gone".into()),
             CoordinatorError::Unavailable("away".into()),
         ] {

@@ -36,12 +36,15 @@ struct Slots {
     // The revision of each bucket that was acted upon.
     done: BTreeMap<u16, Revision>,
     losses: Vec<LossView>,
+    // The incarnation is over: a task of it that has yet to hear so changes nothing any more. The cells are the next one's.
+    is_over: bool,
 }
 
 impl Holder {
     pub(super) fn new(me: Incarnation, group: Arc<Group>, states: Vec<Named>) -> Self {
         let locals = vec![Local::Closed; usize::from(Slot::COUNT)];
-        let slots = Mutex::new(Slots { locals, giving: BTreeSet::new(), done: BTreeMap::new(), losses: Vec::new() });
+        let (giving, done, losses) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
+        let slots = Mutex::new(Slots { locals, giving, done, losses, is_over: false });
         Self { me, group, states, slots }
     }
 
@@ -55,8 +58,8 @@ impl Holder {
 
     /// Acts on what `picture` says of the slots, and gives the transactions that tell the coordinator so, each with its bucket.
     pub(super) fn follow(&self, picture: &Picture) -> Vec<(u16, Txn)> {
-        let mut slots = self.lock();
         let mut txns = Vec::new();
+        let Some(mut slots) = self.lock_unless_over() else { return txns };
         for (number, bucket) in picture.buckets(self.group.name()) {
             if slots.done.get(&number) == Some(&bucket.revision) {
                 continue;
@@ -137,7 +140,7 @@ impl Holder {
 
     /// What was copied for these slots is served from now on, in these epochs.
     pub(super) fn open_staged(&self, opened: &[(Slot, u64)], me: &NodeId) {
-        let mut slots = self.lock();
+        let Some(mut slots) = self.lock_unless_over() else { return };
         let _changing = self.group.changing();
         for &(slot, epoch) in opened {
             slots.done.remove(&bucket_of(slot));
@@ -160,7 +163,7 @@ impl Holder {
     /// A move begins to copy these slots to this node: until it is over it decides. False, and nothing is changed, if one of them is
     /// served here or is being copied already, or this node has not heard yet how its own move of it ended.
     pub(super) fn stage(&self, staged: &[Slot]) -> bool {
-        let mut slots = self.lock();
+        let Some(mut slots) = self.lock_unless_over() else { return false };
         let is_free = |slot: &Slot| {
             matches!(slots.locals[slot.index()], Local::Closed | Local::Kept(_)) && !slots.giving.contains(slot)
         };
@@ -177,7 +180,7 @@ impl Holder {
 
     /// A move to this node did not come about.
     pub(super) fn discard(&self, staged: &[Slot]) {
-        let mut slots = self.lock();
+        let Some(mut slots) = self.lock_unless_over() else { return };
         for &slot in staged {
             self.each_state(|state| state.discard(slot));
             slots.locals[slot.index()] = Local::Closed;
@@ -188,7 +191,7 @@ impl Holder {
 
     /// Lets no call into these slots any more. False if one of them was not open.
     pub(super) fn seal(&self, sealed: &[(Slot, u64)]) -> bool {
-        let mut slots = self.lock();
+        let Some(mut slots) = self.lock_unless_over() else { return false };
         sealed.iter().all(|&(slot, epoch)| {
             let was_open = self.group.seal(slot);
             slots.locals[slot.index()] = Local::Sealed(epoch);
@@ -199,7 +202,7 @@ impl Holder {
     /// No call runs in the sealed slots any more, and what a provider's stray task writes from here on must not be half of it there and
     /// half of it lost: nothing is written until the move is over.
     pub(super) fn freeze(&self, frozen: &[(Slot, u64)]) {
-        let _slots = self.lock();
+        let Some(_slots) = self.lock_unless_over() else { return };
         let _changing = self.group.changing();
         frozen.iter().for_each(|&(slot, _)| self.each_state(|state| state.close(slot)));
     }
@@ -224,7 +227,7 @@ impl Holder {
     /// The slots are not served here any more, and what they hold is kept. Those that have gone on meanwhile are left alone: whoever
     /// tells the end of a move may be the last to hear of it, when this node has the slot again in a later epoch.
     pub(super) fn keep(&self, kept: &[(Slot, u64)]) {
-        let mut slots = self.lock();
+        let Some(mut slots) = self.lock_unless_over() else { return };
         let _changing = self.group.changing();
         for &(slot, epoch) in kept {
             if !slots.is_still(slot, epoch) {
@@ -239,7 +242,7 @@ impl Holder {
 
     /// A move from this node was aborted: the slots are served again, in the epochs before.
     pub(super) fn unseal(&self, unsealed: &[(Slot, u64)]) {
-        let mut slots = self.lock();
+        let Some(mut slots) = self.lock_unless_over() else { return };
         let _changing = self.group.changing();
         for &(slot, epoch) in unsealed {
             if !slots.is_still(slot, epoch) {
@@ -258,7 +261,7 @@ impl Holder {
 
     /// Nobody will come back for what these slots held in these epochs.
     pub(super) fn forget(&self, forgotten: &[(Slot, u64)]) {
-        let mut slots = self.lock();
+        let Some(mut slots) = self.lock_unless_over() else { return };
         for &(slot, epoch) in forgotten {
             if !slots.is_still(slot, epoch) {
                 continue;
@@ -273,7 +276,7 @@ impl Holder {
     /// it: what is held of them may still be what they are recovered from, and its end must not unseal what another one has sealed.
     /// False, and nothing is changed, if one of them is not open here in its epoch, or another move has not ended.
     pub(super) fn give(&self, given: &[(Slot, u64)]) -> bool {
-        let mut slots = self.lock();
+        let Some(mut slots) = self.lock_unless_over() else { return false };
         let is_free = |(slot, epoch): &(Slot, u64)| {
             slots.locals[slot.index()] == Local::Open(*epoch) && !slots.giving.contains(slot)
         };
@@ -293,6 +296,7 @@ impl Holder {
     /// This incarnation is over: nothing that it held may be served, or ever be taken for the truth.
     pub(super) fn drop_all(&self) {
         let mut slots = self.lock();
+        slots.is_over = true;
         let _changing = self.group.changing();
         for slot in Slot::all() {
             if std::mem::replace(&mut slots.locals[slot.index()], Local::Closed) == Local::Closed {
@@ -325,6 +329,12 @@ impl Holder {
 
     fn each_state(&self, mut act: impl FnMut(&dyn rpc_core::state::SlotState)) {
         self.states.iter().for_each(|(_, state)| act(&**state));
+    }
+
+    /// The slots, as long as the incarnation is not over.
+    fn lock_unless_over(&self) -> Option<MutexGuard<'_, Slots>> {
+        let slots = self.lock();
+        (!slots.is_over).then_some(slots)
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {
@@ -389,6 +399,26 @@ mod tests {
         holder.unseal(&[(slot, 4)]);
         holder.forget(&[(slot, 4)]);
         assert!(holder.group().is_open(slot) && holder.give(&[(slot, 6)]));
+    }
+
+    #[test]
+    fn who_has_yet_to_hear_that_the_incarnation_is_over_opens_and_closes_nothing_of_the_next_one() {
+        let (me, slot) = (NodeId::from("a:1"), Slot::new(SLOT).expect("a slot"));
+        let group = Arc::new(Group::new("g").at(me.clone()));
+        let (before, next) =
+            [Incarnation(1), Incarnation(2)].map(|it| Holder::new(it, group.clone(), Vec::new())).into();
+        assert!(before.stage(&[slot]));
+        before.drop_all();
+        before.open_staged(&[(slot, 4)], &me);
+        assert!(!group.is_open(slot) && !before.stage(&[slot]));
+        assert!(next.stage(&[slot]));
+        next.open_staged(&[(slot, 5)], &me);
+        assert!(!before.seal(&[(slot, 5)]));
+        before.freeze(&[(slot, 5)]);
+        before.keep(&[(slot, 5)]);
+        before.discard(&[slot]);
+        assert!(before.follow(&picture(1, &Bucket::default())).is_empty());
+        assert!(group.is_open(slot));
     }
 
     const SLOT: u16 = 300;

@@ -1,7 +1,7 @@
 //! A node's life in a cluster: incarnation after incarnation, until it leaves or is stopped.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -31,9 +31,10 @@ use super::planted::{self, Planted};
 use super::start::Start;
 use super::steward::{Moves, Steward};
 
-/// Longest wait for the coordinator while a node leaves: longer than it takes to notice that the node's record is gone, and to write it anew, with
-/// the usual lease. Whoever waits for the node to end has better things to do.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Longest wait for the coordinator while a node leaves, before its slots are handed over and after that: longer than it takes to notice that the node's
+/// record is gone, and to write it anew, with the usual lease; and long enough for two answers of a coordinator that is so slow that the node's beats
+/// just hold its authority. Whoever waits for the node to end has better things to do.
+const FAREWELL: Duration = Duration::from_secs(6);
 
 /// How often a leaving node looks whether its slots are gone, beside being told.
 const LOOK: Duration = Duration::from_millis(50);
@@ -90,6 +91,7 @@ pub(crate) struct Live {
     address: String,
     status: watch::Sender<Status>,
     leaving: Notify,
+    is_leaving: AtomicBool,
     started: Start,
     // What the present incarnation works with; held for a look or a change, never across an await.
     current: RwLock<Option<Current>>,
@@ -107,8 +109,9 @@ pub(super) struct Current {
 impl Live {
     pub(crate) fn new(here: Arc<Here>, wherever: Wherever, address: String, settings: LiveSettings) -> Arc<Self> {
         let (status, _) = watch::channel(Status::Joining);
-        let (leaving, started, current) = (Notify::new(), Start::default(), RwLock::default());
-        Arc::new(Self { here, wherever, settings, address, status, leaving, started, current })
+        let (leaving, is_leaving) = (Notify::new(), AtomicBool::new(false));
+        let (started, current) = (Start::default(), RwLock::default());
+        Arc::new(Self { here, wherever, settings, address, status, leaving, is_leaving, started, current })
     }
 
     /// What kind of coordinator the cluster has.
@@ -163,6 +166,12 @@ impl Live {
                 }
             };
             self.retire();
+            if self.is_leaving.load(Ordering::Acquire) {
+                // Its own farewell ends it, in time: the fence may be that one's.
+                self.leaving.notified().await;
+                self.status.send_replace(Status::Left);
+                return;
+            }
             match over {
                 Over::Fenced => {
                     tracing::error!(node = %self.here.id, "this node was fenced: it drops what it held and joins anew");
@@ -286,7 +295,7 @@ impl Live {
         let Some(Current { joined, .. }) = self.current() else { return };
         *joined.state.write().unwrap_or_else(PoisonError::into_inner) = NodeState::Leaving;
         let record = self.record(joined.incarnation, NodeState::Leaving);
-        if timeout(FAREWELL, membership::announce(joined.coordinator(), &record)).await.is_err() {
+        if timeout(FAREWELL, membership::announce(joined.coordinator(), &record, FAREWELL)).await.is_err() {
             tracing::warn!("nobody could be told that this node leaves: its slots go with it");
             return;
         }
@@ -303,10 +312,12 @@ impl Live {
 
     /// The node is done: nothing of its own runs any more. It says so, so that nobody has to wait for its authority to end.
     pub(crate) async fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Release);
         self.here.authority.end();
         if let Some(Current { joined, lease, .. }) = self.current() {
             let told = timeout(FAREWELL, async {
-                membership::leave(joined.coordinator(), &joined.me, joined.incarnation, &joined.cluster).await?;
+                let Joined { me, incarnation, cluster, .. } = &*joined;
+                membership::leave(joined.coordinator(), me, *incarnation, cluster, FAREWELL).await?;
                 // With the lease goes the leadership: nobody has to wait for it to end before another node plans.
                 joined.coordinator().revoke(lease.load(Ordering::Acquire)).await
             });

@@ -159,8 +159,10 @@ pub(super) async fn keep(
     shown: &AtomicU64,
     ttl: Duration,
 ) -> JoinError {
+    let mut pause = ttl / 3;
     loop {
-        sleep(ttl / 3).await;
+        sleep(pause).await;
+        pause = ttl / 3;
         match coordinator.keep_alive(lease).await {
             Ok(()) => {}
             Err(CoordinatorError::LeaseGone) => match register(&*coordinator, &record(), ttl).await {
@@ -173,16 +175,24 @@ pub(super) async fn keep(
                 // the record later, and until then the lease is found gone again and again.
                 Err(error) => tracing::warn!(%error, "the node's record could not be written anew"),
             },
-            // The next try comes soon, and authority is another matter.
-            Err(error) => tracing::warn!(%error, "the node's lease could not be kept alive"),
+            // Authority is another matter.
+            Err(error) => {
+                tracing::warn!(%error, "the node's lease could not be kept alive");
+                pause = ttl / 12;
+            }
         }
     }
 }
 
-/// Writes the record anew, under the lease that it has.
-pub(super) async fn update(coordinator: &dyn Coordinator, record: &NodeRecord) -> Result<bool, CoordinatorError> {
+/// Writes the record anew, under the lease that it has. An answer is of use for `patience`, as whoever beats with a slow coordinator has to be able to
+/// leave with it.
+pub(super) async fn update(
+    coordinator: &dyn Coordinator,
+    record: &NodeRecord,
+    patience: Duration,
+) -> Result<bool, CoordinatorError> {
     let key = records::node_key(&record.id);
-    let known = coordinator.transact(Txn { reads: vec![key.clone()], ..Txn::default() }).await?;
+    let known = coordinator.transact_within(Txn { reads: vec![key.clone()], ..Txn::default() }, patience).await?;
     let Some(entry) = known.reads.first() else { return Ok(false) };
     if records::read::<NodeRecord>(&entry.value).is_ok_and(|known| known.incarnation != record.incarnation) {
         return Ok(false);
@@ -192,30 +202,31 @@ pub(super) async fn update(coordinator: &dyn Coordinator, record: &NodeRecord) -
         ops: vec![Op::Put { key, value: records::write(record), lease: entry.lease }],
         reads: Vec::new(),
     };
-    Ok(coordinator.transact(put).await?.applied)
+    Ok(coordinator.transact_within(put, patience).await?.applied)
 }
 
 /// As [`update`], until it is done: a record that is not there, as after the coordinator was away, is about to be written anew by who
-/// [keeps](keep) it. How long that is worth waiting for, the caller knows.
-pub(super) async fn announce(coordinator: &dyn Coordinator, record: &NodeRecord) {
-    while !matches!(update(coordinator, record).await, Ok(true)) {
+/// [keeps](keep) it. How long that is worth waiting for, the caller knows: `patience`.
+pub(super) async fn announce(coordinator: &dyn Coordinator, record: &NodeRecord, patience: Duration) {
+    while !matches!(update(coordinator, record, patience).await, Ok(true)) {
         sleep(PAUSE).await;
     }
 }
 
 /// Says that this incarnation executes nothing any more, and removes its record: not one that another start of the node has by now.
-/// In another cluster it says nothing.
+/// In another cluster it says nothing. An answer is of use for `patience`.
 pub(super) async fn leave(
     coordinator: &dyn Coordinator,
     id: &NodeId,
     me: Incarnation,
     cluster: &str,
+    patience: Duration,
 ) -> Result<(), CoordinatorError> {
     let key = records::node_key(id);
     let fence = records::write(&Fence { node: id.clone(), reason: FenceReason::Left });
     loop {
         let reads = vec![META.to_owned(), key.clone()];
-        let known = coordinator.transact(Txn { reads, ..Txn::default() }).await?;
+        let known = coordinator.transact_within(Txn { reads, ..Txn::default() }, patience).await?;
         let find = |key: &str| known.reads.iter().find(|entry| entry.key == key);
         let meta = recognise(find(META), cluster).map_err(|error| CoordinatorError::Changed(error.to_string()))?;
         let mut txn = Txn {
@@ -228,7 +239,7 @@ pub(super) async fn leave(
             txn.compares.push(Compare::Unchanged(key.clone(), own.revision));
             txn.ops.push(Op::Delete(key.clone()));
         }
-        if coordinator.transact(txn).await?.applied {
+        if coordinator.transact_within(txn, patience).await?.applied {
             return Ok(());
         }
         // The record was written in between: that does not go on, and the caller's patience is bounded.
@@ -239,7 +250,10 @@ pub(super) async fn leave(
 /// Waits after an error that time may mend; gives up on one that it cannot.
 async fn persist(error: CoordinatorError) -> Result<(), JoinError> {
     match error {
-        CoordinatorError::Unavailable(_) | CoordinatorError::LeaseGone | CoordinatorError::Compacted { .. } => {
+        CoordinatorError::Unavailable(_)
+        | CoordinatorError::Full(_)
+        | CoordinatorError::LeaseGone
+        | CoordinatorError::Compacted { .. } => {
             tracing::warn!(%error, "waiting for the coordinator");
             sleep(PAUSE).await;
             Ok(())
@@ -307,7 +321,7 @@ mod tests {
     impl Between for Full {
         fn before(&self) -> BoxFuture<'static, Result<(), CoordinatorError>> {
             let is_full = self.0.load(Ordering::Relaxed);
-            let refused = || Err(CoordinatorError::Refused("database space exceeded".to_owned()));
+            let refused = || Err(CoordinatorError::Full("database space exceeded".to_owned()));
             Box::pin(async move { if is_full { refused() } else { Ok(()) } })
         }
     }
@@ -331,11 +345,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_joiner_waits_for_a_coordinator_that_has_no_room() {
+        let coordinator = Arc::new(Behind(Embedded::in_memory(Arc::new(BootClock)), Full(AtomicBool::new(true))));
+        let ttl = Duration::from_secs(5);
+        let joining = async {
+            find(&*coordinator, "cluster").await.expect("it is founded");
+            register(&*coordinator, &record(7), ttl).await.expect("it is registered")
+        };
+        tokio::pin!(joining);
+        assert!(tokio::time::timeout(10 * ttl, &mut joining).await.is_err(), "it does not give up");
+        coordinator.1.0.store(false, Ordering::Relaxed);
+        assert!(tokio::time::timeout(ttl, &mut joining).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn news_of_a_node_waits_for_a_record_that_is_gone_for_a_moment() {
         let coordinator = Embedded::in_memory(Arc::new(BootClock));
         find(&*coordinator, "cluster").await.expect("it is founded");
         let leaving = NodeRecord { state: NodeState::Leaving, ..record(7) };
-        let telling = announce(&*coordinator, &leaving);
+        let telling = announce(&*coordinator, &leaving, Duration::from_secs(1));
         tokio::pin!(telling);
         assert!(tokio::time::timeout(10 * PAUSE, &mut telling).await.is_err(), "there is no record to change");
         register(&*coordinator, &record(7), Duration::from_secs(60)).await.expect("it is registered");
@@ -361,14 +389,14 @@ mod tests {
         find(&*coordinator, "cluster").await.expect("it is founded");
         let record = record(8);
         register(&*coordinator, &record, Duration::from_secs(60)).await.expect("it is registered");
-        leave(&*coordinator, &record.id, Incarnation(7), "cluster").await.expect("it leaves");
+        leave(&*coordinator, &record.id, Incarnation(7), "cluster", Duration::from_secs(1)).await.expect("it leaves");
         let node = records::node_key(&record.id);
         assert!(keys(&*coordinator).await.contains(&node), "the record of 8");
         assert!(keys(&*coordinator).await.contains(&records::fence_key(Incarnation(7))));
-        leave(&*coordinator, &record.id, Incarnation(8), "cluster").await.expect("it leaves");
+        leave(&*coordinator, &record.id, Incarnation(8), "cluster", Duration::from_secs(1)).await.expect("it leaves");
         assert!(!keys(&*coordinator).await.contains(&node));
         let before = keys(&*coordinator).await;
-        assert!(leave(&*coordinator, &record.id, Incarnation(9), "another").await.is_err());
+        assert!(leave(&*coordinator, &record.id, Incarnation(9), "another", Duration::from_secs(1)).await.is_err());
         assert_eq!(keys(&*coordinator).await, before, "another cluster's coordinator is told nothing");
     }
 }

@@ -27,14 +27,17 @@ use tokio::time::timeout;
 
 use crate::memory::{self, Memory, Unread};
 
-/// Most requests that are worked on at once, each for a few milliseconds. All bodies together may take as much memory as so many of
-/// the largest: 192 MiB.
-const MAX_ASKING: usize = 64;
+/// Most readers at once, each for a few milliseconds: what they are told is copied. Whoever waits for the disk does so in the coordinator's own queue, and whoever
+/// keeps a lease alive waits for nobody: a disk that hangs must not end the leases of nodes that are well.
+const MAX_READING: usize = 64;
+
+/// What all bodies together may take of the memory, in bytes, until they are answered: 64 of the largest.
+const BODIES: usize = 64 * MAX_ASK;
 
 /// Most watches at once: two of every node, one of which may be a dead connection's.
 const MAX_WATCHES: usize = 2 * MAX_NODES;
 
-/// Longest wait for the body and for a place: whoever asks gives up after a second.
+/// Longest wait for the body, and for a place among the readers: whoever asks gives up after a second.
 const READ_TIME: Duration = Duration::from_secs(1);
 
 /// Longest wait for the disk: a beat's answer may be of use for so long. Whoever is less patient has gone by then.
@@ -45,14 +48,14 @@ const ANSWER_TIME: Duration = AUTHORITY;
 struct Served {
     coordinator: Arc<Embedded>,
     bodies: Arc<Memory>,
-    asking: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
     watches: Arc<Semaphore>,
 }
 
 /// The routes of `coordinator`, to be merged into those of the node that holds it. Other nodes have none of them: 404.
 pub fn routes(coordinator: Arc<Embedded>) -> Router {
-    let (asking, watches) = (Arc::new(Semaphore::new(MAX_ASKING)), Arc::new(Semaphore::new(MAX_WATCHES)));
-    let served = Served { coordinator, bodies: Memory::new(MAX_ASKING * MAX_ASK), asking, watches };
+    let (reading, watches) = (Arc::new(Semaphore::new(MAX_READING)), Arc::new(Semaphore::new(MAX_WATCHES)));
+    let served = Served { coordinator, bodies: Memory::new(BODIES), reading, watches };
     Router::new().route(PATH, post(ask)).route(WATCH_PATH, post(watch)).with_state(served)
 }
 
@@ -62,16 +65,20 @@ async fn ask(State(served): State<Served>, request: Request) -> Response {
         Ok(Err(turned_away)) => return turned_away.into_response(),
         Err(_late) => return TurnedAway::SLOW.into_response(),
     };
-    let (Asked { cluster, ask }, _place) = asked;
+    // The body stays until it is answered, and counts.
+    let (Asked { cluster, ask }, _body) = asked;
     if !served.is_of(cluster.as_deref()).await {
         return TurnedAway::STRANGER.into_response();
     }
-    json(&served.answer(ask).await)
+    match served.answer(ask).await {
+        Ok(answer) => json(&answer),
+        Err(turned_away) => turned_away.into_response(),
+    }
 }
 
 async fn watch(State(served): State<Served>, request: Request) -> Response {
     let asked = match timeout(READ_TIME, served.read(request, strict::from_slice::<WatchAsk>)).await {
-        Ok(Ok((asked, _place))) => asked,
+        Ok(Ok((asked, _body))) => asked,
         Ok(Err(turned_away)) => return turned_away.into_response(),
         Err(_late) => return TurnedAway::SLOW.into_response(),
     };
@@ -99,21 +106,19 @@ fn line(told: Result<Changes, CoordinatorError>, _place: &OwnedSemaphorePermit) 
 }
 
 impl Served {
-    /// The body as what `parse` reads in it, and a place among those who ask.
+    /// The body, and what `parse` reads in it.
     async fn read<T>(
         &self,
         request: Request,
         parse: fn(&[u8]) -> serde_json::Result<T>,
-    ) -> Result<(T, OwnedSemaphorePermit), TurnedAway> {
+    ) -> Result<(T, Bytes), TurnedAway> {
         check(request.headers())?;
-        // Before a place is taken: a body that comes slowly must not keep out a node's beat.
         let body = memory::read(request.into_body(), MAX_ASK, &self.bodies).await.map_err(|unread| match unread {
             Unread::NoMemory => TurnedAway::SLOW,
             Unread::TooLarge | Unread::BrokenOff => TurnedAway::BROKEN,
         })?;
-        let place = self.asking.clone().acquire_owned().await.map_err(|_closed| TurnedAway::FULL)?;
         let asked = parse(&body).map_err(|_| TurnedAway::GARBAGE)?;
-        Ok((asked, place))
+        Ok((asked, body))
     }
 
     /// Whether this is the coordinator of that cluster, as far as it is said. What is found stays true: the record is written once.
@@ -125,16 +130,20 @@ impl Served {
         meta.is_some_and(|meta| records::read::<Meta>(&meta.value).is_ok_and(|meta| meta.cluster == cluster))
     }
 
-    async fn answer(&self, ask: Ask) -> Answer {
+    async fn answer(&self, ask: Ask) -> Result<Answer, TurnedAway> {
         let coordinator = &self.coordinator;
         let answer = match ask {
-            Ask::Range(prefix) => coordinator.range(&prefix).await.map(Answer::Range),
+            Ask::Range(prefix) => {
+                let place = timeout(READ_TIME, self.reading.acquire()).await;
+                let _place = place.map_err(|_late| TurnedAway::SLOW)?.map_err(|_closed| TurnedAway::SLOW)?;
+                coordinator.range(&prefix).await.map(Answer::Range)
+            }
             Ask::Transact(txn) => coordinator.transact_within(txn, ANSWER_TIME).await.map(Answer::Transact),
             Ask::Grant(millis) => coordinator.grant(Duration::from_millis(millis)).await.map(Answer::Grant),
             Ask::KeepAlive(lease) => coordinator.keep_alive(lease).await.map(|()| Answer::KeepAlive),
             Ask::Revoke(lease) => coordinator.revoke(lease).await.map(|()| Answer::Revoke),
         };
-        answer.unwrap_or_else(Answer::Error)
+        Ok(answer.unwrap_or_else(Answer::Error))
     }
 }
 
@@ -190,6 +199,8 @@ mod tests {
     use futures_util::future::{FutureExt, join_all};
     use futures_util::stream;
     use rpc_core::clock::BootClock;
+    use rpc_core::coordinator::journal::{Journal, JournalError};
+    use rpc_core::coordinator::store::{Kept, Step};
 
     use super::*;
 
@@ -198,11 +209,61 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_disk_that_hangs_ends_no_lease_and_keeps_no_reader_out() {
+        let (lets, hung) = std::sync::mpsc::channel();
+        let coordinator = Embedded::with_journal(Arc::new(BootClock), Box::new(Hung(hung))).unwrap();
+        let served = Served {
+            coordinator,
+            bodies: Memory::new(BODIES),
+            reading: Arc::new(Semaphore::new(MAX_READING)),
+            watches: Arc::new(Semaphore::new(1)),
+        };
+        let told = async |body: String| {
+            let answer = ask(State(served.clone()), asked(Body::from(body))).await;
+            let body = axum::body::to_bytes(answer.into_body(), MAX_ASK).await.unwrap();
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        lets.send(()).unwrap();
+        let lease: Answer = serde_json::from_str(&told(r#"{"grant":60000}"#.to_owned()).await).unwrap();
+        let Answer::Grant(lease) = lease else { panic!("{lease:?}") };
+        // More than there ever were places for.
+        let put = |key: usize| {
+            let op = format!(r#"{{"put":{{"key":"k{key}","value":"v","lease":null}}}}"#);
+            format!(r#"{{"transact":{{"compares":[],"ops":[{op}],"reads":[]}}}}"#)
+        };
+        let mut writers = Box::pin(join_all((0..200).map(|key| told(put(key)))));
+        assert!((&mut writers).now_or_never().is_none());
+        assert_eq!(told(format!(r#"{{"keep_alive":{lease}}}"#)).await.trim(), r#""keep_alive""#);
+        assert!(told(r#"{"range":""}"#.to_owned()).await.contains("entries"));
+        for _ in 0..200 {
+            lets.send(()).unwrap();
+        }
+        assert!(writers.await.iter().all(|told| told.contains("\"applied\":true")));
+    }
+
+    /// A disk that writes when it is let.
+    struct Hung(std::sync::mpsc::Receiver<()>);
+
+    impl Journal for Hung {
+        fn load(&mut self) -> Result<Kept, JournalError> {
+            Ok(Kept::default())
+        }
+
+        fn append(&mut self, _: &Step) -> Result<(), JournalError> {
+            self.0.recv().map_err(|gone| JournalError(gone.to_string()))
+        }
+
+        fn last(&mut self) -> Result<u64, JournalError> {
+            Err(JournalError("it hangs".to_owned()))
+        }
+    }
+
+    #[tokio::test]
     async fn bodies_that_never_come_keep_nobody_out() {
         let served = Served {
             coordinator: Embedded::in_memory(Arc::new(BootClock)),
             bodies: Memory::new(MAX_ASK),
-            asking: Arc::new(Semaphore::new(1)),
+            reading: Arc::new(Semaphore::new(1)),
             watches: Arc::new(Semaphore::new(1)),
         };
         let never = || asked(Body::from_stream(stream::pending::<Result<Bytes, Infallible>>()));

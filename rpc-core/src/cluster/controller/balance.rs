@@ -93,7 +93,13 @@ impl Surplus {
 
 /// The wish is written down, so that a controller that takes over halfway goes on.
 pub(super) fn begin(sight: &Sight<'_>, group: &Group, reason: RebalanceReason, plan: &mut Plan) {
-    wish_for(sight, group, Compare::Absent(rebalance_key(group)), reason, plan);
+    let key = rebalance_key(group);
+    // A wish that cannot be read is nobody's, and would keep others out for good.
+    let is_as_seen = match sight.mirror.unreadable(&key) {
+        Some(revision) => Compare::Unchanged(key, revision),
+        None => Compare::Absent(key),
+    };
+    wish_for(sight, group, is_as_seen, reason, plan);
 }
 
 fn wish_for(sight: &Sight<'_>, group: &Group, is_as_seen: Compare, reason: RebalanceReason, plan: &mut Plan) {

@@ -2,6 +2,8 @@
 //!
 //! Guard rails. After a break in the touch with the coordinator nobody is fenced for one lease and D: all leases may have ended
 //! together while everybody is well. But whoever was heard since then, and has been silent for a whole lease after that, is not well.
+//! Whoever beats is well, lease or not: he is not given up before his last beat's authority has ended everywhere, which the failover would have to
+//! wait for anyway.
 //! And never are more than half of a group's nodes fenced within such a window, unless an operator
 //! does it. One of two is no majority, so a cluster of two goes on with one; if the coordinator lives on the other, or cannot
 //! be reached from here, no fence can be written in the first place. One of one has nobody to take over.
@@ -16,7 +18,7 @@ use std::time::Duration;
 use super::super::authority::Timing;
 use super::super::mirror::{Mirror, Seen};
 use super::super::records::{
-    Beat, Fence, FenceReason, Incarnation, LEADER, Party, RebalanceReason, beat_key, fence_key, node_key, write,
+    Fence, FenceReason, Incarnation, LEADER, Party, RebalanceReason, beat_key, fence_key, node_key, write,
 };
 use super::assignment::{Group, is_alive};
 use super::{Held, Intent, Plan, Sight, Succession, balance};
@@ -94,7 +96,9 @@ fn may_fence(timing: &Timing, sight: &Sight<'_>, groups: &[Group], party: &Party
     let ripe = may_be_given_up_from(timing, sight, party);
     if sight.now < ripe {
         plan.wake(ripe);
-        plan.hold(Held::JustBack { until: ripe });
+        if sight.now < sight.reachable_since + timing.window() {
+            plan.hold(Held::JustBack { until: ripe });
+        }
         return false;
     }
     let recent = recently_fenced(timing, sight);
@@ -113,13 +117,16 @@ fn may_fence(timing: &Timing, sight: &Sight<'_>, groups: &[Group], party: &Party
     may
 }
 
-/// From when on a node that is not there is not missed merely because the coordinator was.
+/// From when on a node that is not there is not missed merely because the coordinator was, or its lease.
 fn may_be_given_up_from(timing: &Timing, sight: &Sight<'_>, party: &Party) -> Duration {
     let after_break = sight.reachable_since + timing.window();
-    let is_of_now =
-        |beat: &&Seen<Beat>| beat.record.incarnation == party.incarnation && beat.at > sight.reachable_since;
-    let last = sight.mirror.beat(&party.node).filter(is_of_now);
-    last.map_or(after_break, |beat| after_break.min(beat.at + timing.lease()))
+    let Some(beat) = sight.mirror.beat(&party.node).filter(|beat| beat.record.incarnation == party.incarnation) else {
+        return after_break;
+    };
+    let ripe = if beat.at > sight.reachable_since { after_break.min(beat.at + timing.lease()) } else { after_break };
+    // One whose record is garbage is no member as long as it lives, and nobody but itself could mend that.
+    let is_garbage = sight.mirror.is_unreadable(&node_key(&party.node));
+    if is_garbage { ripe } else { ripe.max(beat.at + timing.outlasts()) }
 }
 
 /// How many nodes were fenced within the window, other than those that left by themselves or were started anew. All groups count

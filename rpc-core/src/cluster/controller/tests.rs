@@ -64,6 +64,15 @@ fn a_node_that_joins_gets_its_share_and_no_slot_moves_needlessly() {
 }
 
 #[test]
+fn a_wish_that_cannot_be_read_keeps_no_joiner_from_its_share() {
+    let mut world = World::of(3);
+    world.garble(&format!("{REBALANCES}g"));
+    world.join(3);
+    assert_eq!(moved(&world.settle()), 4096);
+    assert!(world.mirror.rebalance("g").is_none() && !world.mirror.is_unreadable(&format!("{REBALANCES}g")));
+}
+
+#[test]
 fn a_drained_node_gives_all_it_has_and_nobody_else_moves() {
     let mut world = World::of(3);
     world.put(&format!("{DRAINS}b"), &());
@@ -384,12 +393,13 @@ fn slots_without_a_record_whose_owner_is_gone_wait_until_it_cannot_execute() {
     assert_eq!(was.node.as_str(), "c");
     world.put(&beat_key(&"c".into()), &Beat { incarnation: Incarnation(3), beat: 2 });
     world.put(&bucket_key("g", 63), &Bucket::default());
-    assert_eq!(lose(&mut world, &[2]), ["c"]);
+    world.lose(2);
     let is_free = |world: &World| world.mirror.holding("g", Slot::new(16383).expect("a slot")).is_none();
     world.pass(Timing::default().outlasts() - Duration::from_millis(1));
     world.turn();
     assert!(is_free(&world), "it may still execute");
     world.pass(seconds(1));
+    assert_eq!(fenced(&world.turn()), ["c"]);
     world.turn();
     let heir = world.holding(16383);
     assert_eq!((heir.epoch, heir.state), (2, Standing::Recovering { lost: Some("c".into()), kept: None }));

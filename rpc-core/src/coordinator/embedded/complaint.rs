@@ -8,9 +8,11 @@ const EVERY: Duration = Duration::from_secs(30);
 /// The failures of one thing.
 #[derive(Default)]
 pub(super) struct Complaint {
-    /// When it was last said, on the coordinator's clock; nothing while all is well.
+    /// When it was last said, on the coordinator's clock.
     told: Option<Duration>,
-    /// Failures since then.
+    /// It was said, and its end was not.
+    is_open: bool,
+    /// Failures since it was last said.
     untold: u64,
 }
 
@@ -21,14 +23,13 @@ impl Complaint {
             self.untold += 1;
             return None;
         }
-        self.told = Some(now);
+        (self.told, self.is_open) = (Some(now), true);
         Some(std::mem::take(&mut self.untold))
     }
 
-    /// It has worked. Whether that is news.
+    /// It has worked. Whether that is news. A failure that follows soon is said no sooner for it: near the end of a disk each second write may fail.
     pub(super) fn is_over(&mut self) -> bool {
-        self.untold = 0;
-        self.told.take().is_some()
+        std::mem::take(&mut self.is_open)
     }
 }
 
@@ -43,6 +44,9 @@ mod tests {
         assert_eq!((at(0), at(50), at(29_999)), (Some(0), None, None));
         assert_eq!((at(30_000), at(30_001)), (Some(2), None));
         assert!(complaint.is_over() && !complaint.is_over());
-        assert_eq!(complaint.of_failure(Duration::from_secs(31)), Some(0), "it begins anew");
+        assert_eq!(complaint.of_failure(Duration::from_secs(31)), None, "too soon to be said, and so is its end");
+        assert!(!complaint.is_over());
+        assert_eq!(complaint.of_failure(Duration::from_secs(61)), Some(2));
+        assert!(complaint.is_over());
     }
 }

@@ -58,10 +58,48 @@ async fn a_full_disk_refuses_and_the_store_is_never_ahead_of_it() {
     let embedded = Embedded::with_journal(Arc::new(BootClock), Box::new(disk.clone())).expect("started");
     embedded.transact(put("a")).await.expect("written");
     disk.set(1);
-    assert!(matches!(embedded.transact(put("b")).await, Err(CoordinatorError::Refused(_))));
+    assert!(matches!(embedded.transact(put("b")).await, Err(CoordinatorError::Full(_))));
     assert_eq!(keys(&embedded).await, ["a"]);
     disk.set(0);
     assert_eq!(embedded.transact(put("c")).await.expect("written").revision, 2);
+}
+
+/// Writes when it is let.
+struct Hung(std::sync::mpsc::Receiver<()>, u64);
+
+impl Journal for Hung {
+    fn load(&mut self) -> Result<Kept, JournalError> {
+        Ok(Kept::default())
+    }
+
+    fn append(&mut self, step: &Step) -> Result<(), JournalError> {
+        self.0.recv().map_err(|gone| JournalError(gone.to_string()))?;
+        self.1 = step.number;
+        Ok(())
+    }
+
+    fn last(&mut self) -> Result<u64, JournalError> {
+        Ok(self.1)
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_carried_out_after_all() {
+    let (write, disk) = std::sync::mpsc::channel();
+    let embedded = Embedded::with_journal(Arc::new(BootClock), Box::new(Hung(disk, 0))).expect("started");
+    let moment = Duration::from_millis(10);
+    for key in ["begun", "late", "later"] {
+        let late = embedded.transact_within(put(key), moment).await;
+        assert!(matches!(late, Err(CoordinatorError::Unavailable(_))), "{late:?}");
+    }
+    // One that is begun, and one that is waited for.
+    let waiting = embedded.transact_within(put("waited for"), Duration::from_secs(60));
+    tokio::pin!(waiting);
+    assert!(tokio::time::timeout(moment, &mut waiting).await.is_err());
+    write.send(()).expect("the disk listens");
+    write.send(()).expect("the disk listens");
+    waiting.await.expect("written");
+    assert_eq!(keys(&embedded).await, ["begun", "waited for"]);
 }
 
 #[tokio::test]

@@ -48,14 +48,15 @@ impl Writer {
         while thread.changed().await.is_ok() {}
     }
 
-    /// Has `order` carried out, and waits for that as long as `patience`. What was sent is carried out even if nobody waits any more.
+    /// Has `order` carried out, and waits for that as long as `patience`. Whether one is carried out that nobody waits for any more is left open: only
+    /// those that were begun are, or a disk that is slow for a while would be kept busy with what is of no use by then.
     pub(super) async fn carry_out(&self, order: Order, patience: Duration) -> Result<Done, CoordinatorError> {
         let (answer, answered) = oneshot::channel();
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(gone)?;
         match orders.try_send(Waiting { order, answer }) {
             Ok(()) => (),
             Err(mpsc::error::TrySendError::Full(_)) => {
-                return Err(CoordinatorError::Refused(format!("{WAITING} orders wait for its disk already")));
+                return Err(CoordinatorError::Full(format!("{WAITING} orders wait for its disk already")));
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
         }
@@ -77,7 +78,10 @@ pub(super) fn run(shared: Arc<Shared>, journal: Box<dyn Journal>, mut orders: Or
         let orders = &mut orders;
         let mut desk = Desk { shared, journal, unsettled: None, complaint: Complaint::default() };
         while let Some(Waiting { order, answer }) = orders.waiting.blocking_recv() {
-            // Nobody may be waiting any more.
+            if answer.is_closed() {
+                continue;
+            }
+            // Whoever asked may have gone meanwhile.
             let _ = answer.send(desk.carry_out(&order));
         }
     };
@@ -109,7 +113,7 @@ impl Desk {
             self.unsettled = Some(step);
             return match self.settle()? {
                 true => Ok(done),
-                false => Err(CoordinatorError::Refused(format!("its journal cannot be written: {error}"))),
+                false => Err(CoordinatorError::Full(format!("its journal cannot be written: {error}"))),
             };
         }
         if self.complaint.is_over() {

@@ -258,7 +258,7 @@ fn a_full_store_takes_deletions_and_smaller_values() {
         let ops = (0..MAX_TXN_PARTS).map(|n| put(&format!("{batch}/{n}"), "value", None)).collect();
         transact(&mut store, Txn { ops, ..Txn::default() }).expect("room");
     }
-    assert!(matches!(write(&mut store, "more"), Err(CoordinatorError::Refused(_))));
+    assert!(matches!(write(&mut store, "more"), Err(CoordinatorError::Full(_))));
     write(&mut store, "0/0").expect("no key more");
     transact(&mut store, Txn { ops: vec![Op::Delete("0/1".into())], ..Txn::default() }).expect("one less");
     write(&mut store, "more").expect("room again");

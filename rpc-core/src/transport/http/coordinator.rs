@@ -55,7 +55,7 @@ impl RemoteCoordinator {
     }
 
     async fn ask(&self, ask: Ask, patience: Duration) -> Result<Answer, CoordinatorError> {
-        let until = Instant::now() + patience;
+        let (until, first) = (Instant::now() + patience, self.good.load(Ordering::Relaxed));
         let asked = Asked { cluster: self.cluster.get().cloned(), ask };
         let read = async {
             let response = self.send(wire::PATH, &asked).await?;
@@ -68,7 +68,7 @@ impl RemoteCoordinator {
             return answer;
         }
         // Whoever asks next begins elsewhere, also while this question still has time.
-        self.look_elsewhere();
+        self.look_elsewhere(first);
         let late = || CoordinatorError::Unavailable(format!("no answer within {patience:?}"));
         timeout_at(until, read).await.unwrap_or_else(|_| Err(late()))
     }
@@ -95,7 +95,7 @@ impl RemoteCoordinator {
                 }
                 Err(error) if error.is_connect() => why = body::deepest(&error),
                 Err(error) => {
-                    self.look_elsewhere();
+                    self.look_elsewhere(first);
                     return Err(lost(&body::deepest(&error)));
                 }
             }
@@ -110,8 +110,10 @@ impl RemoteCoordinator {
         Err(lost(&why))
     }
 
-    fn look_elsewhere(&self) {
-        self.good.fetch_add(1, Ordering::Relaxed);
+    /// The next question begins behind `first`, unless another one has found a better address meanwhile.
+    fn look_elsewhere(&self, first: usize) {
+        let next = first.wrapping_add(1);
+        let _moved_on = self.good.compare_exchange(first, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -207,9 +209,10 @@ impl Coordinator for RemoteCoordinator {
     ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Changes, CoordinatorError>>, CoordinatorError>> {
         Box::pin(async move {
             let asked = WatchAsk { prefix: prefix.to_owned(), from, cluster: self.cluster.get().cloned() };
+            let first = self.good.load(Ordering::Relaxed);
             let opened = timeout(CALL_TIME, self.send(wire::WATCH_PATH, &asked)).await;
             let response = opened.unwrap_or_else(|_| {
-                self.look_elsewhere();
+                self.look_elsewhere(first);
                 Err(lost(&format!("no watch within {CALL_TIME:?}")))
             })?;
             let lines = Lines { response, rest: BytesMut::new() };

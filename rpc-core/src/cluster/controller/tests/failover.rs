@@ -8,14 +8,15 @@ fn a_lost_owner_is_fenced_waited_for_and_replaced() {
     let beat = Beat { incarnation: Incarnation(3), beat: 2 };
     world.put(&beat_key(&"c".into()), &beat);
     world.pass(seconds(2));
-    assert_eq!(lose(&mut world, &[2]), ["c"]);
+    world.lose(2);
     let plan = world.turn();
     assert_eq!(plan.actions, vec![]);
     assert_eq!(plan.look_again, world.now + Pace::default().join, "others are counted anew");
     // Its last beat was seen two seconds ago, so its authority ends 4.08 s after that.
     world.pass(Duration::from_millis(2079));
-    assert!(!world.turn().actions.iter().any(|action| matches!(action.intent, Intent::TakeOver { .. })));
+    assert_eq!(world.turn().actions, vec![]);
     world.pass(Duration::from_millis(1));
+    assert_eq!(fenced(&world.turn()), ["c"]);
     assert!(world.turn().actions.iter().any(|action| matches!(action.intent, Intent::TakeOver { .. })));
     let taken = world.holding(16383);
     assert_eq!((taken.epoch, &taken.state), (2, &Standing::Recovering { lost: Some("c".into()), kept: None }));
@@ -80,6 +81,29 @@ fn whoever_was_heard_after_a_break_and_fell_silent_is_fenced_after_a_lease() {
     assert!(fenced(&world.turn()).is_empty());
     world.pass(Duration::from_millis(1));
     assert_eq!(fenced(&world.turn()), ["c"]);
+}
+
+#[test]
+fn whoever_beats_is_not_given_up_for_having_lost_its_lease() {
+    let mut world = World::of(3);
+    // Long after any break.
+    let beat = |world: &mut World, beat| {
+        world.put(&beat_key(&"c".into()), &Beat { incarnation: Incarnation(3), beat });
+    };
+    beat(&mut world, 2);
+    assert!(lose(&mut world, &[2]).is_empty());
+    for count in 3..30 {
+        world.pass(Timing::default().beat_every());
+        beat(&mut world, count);
+        let plan = world.turn();
+        assert!(fenced(&plan).is_empty() && plan.held.iter().all(|held| !matches!(held, Held::JustBack { .. })));
+    }
+    world.pass(Timing::default().outlasts() - Duration::from_millis(1));
+    assert!(fenced(&world.turn()).is_empty());
+    world.pass(Duration::from_millis(1));
+    assert_eq!(fenced(&world.turn()), ["c"], "and nothing is left to be waited for");
+    let plan = world.turn();
+    assert!(plan.actions.iter().any(|action| matches!(action.intent, Intent::TakeOver { .. })), "{plan:?}");
 }
 
 #[test]
