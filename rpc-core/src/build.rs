@@ -42,8 +42,31 @@ impl Build {
 
 #[cfg(target_os = "linux")]
 fn of_executable() -> Option<String> {
+    is_in_executable().then_some(())?;
     let file = File::open(EXECUTABLE).ok()?;
     id_of(&file)
+}
+
+/// Whether this code is the executable's. In a library that another program has loaded, or started by hand through the dynamic loader, the executable
+/// says nothing of the types that are compiled in here.
+#[cfg(target_os = "linux")]
+fn is_in_executable() -> bool {
+    use std::os::unix::ffi::OsStrExt;
+
+    let here = is_in_executable as fn() -> bool as usize;
+    let (Ok(executable), Ok(maps)) = (std::fs::read_link(EXECUTABLE), std::fs::read("/proc/self/maps")) else {
+        return false;
+    };
+    maps.split(|byte| *byte == b'\n').any(|line| {
+        // `5581aa000000-5581aa0ff000 r-xp 00000000 fd:00 1234   /a/path`
+        let mut words = line.splitn(6, |byte| *byte == b' ');
+        let Some((from, to)) = words.next().and_then(|range| str::from_utf8(range).ok()?.split_once('-')) else {
+            return false;
+        };
+        let address = |text| usize::from_str_radix(text, 16).ok();
+        let is_here = address(from).is_some_and(|from| from <= here) && address(to).is_some_and(|to| here < to);
+        is_here && words.nth(4).is_some_and(|path| path.trim_ascii_start() == executable.as_os_str().as_bytes())
+    })
 }
 
 #[cfg(not(target_os = "linux"))]

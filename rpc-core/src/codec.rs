@@ -8,3 +8,4 @@ pub mod payload;
 pub mod pieces;
 mod raw;
 pub mod strict;
+pub mod trial;

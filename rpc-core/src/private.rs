@@ -14,6 +14,7 @@ pub use crate::client::streamed::{StreamResult, Streamed, refused as refused_str
 pub use crate::client::typed::{ServiceClient, merge_replies};
 pub use crate::client::{Client, Far, Near, Route, UnderWay};
 pub use crate::codec::args::{Args, ArgsWriter};
+pub use crate::codec::trial::Trial;
 pub use crate::error::RpcError;
 pub use crate::inject::{Inject, InjectError, Injector, LinkedProvider};
 pub use crate::provider::incoming::{Entry, Incoming, Key};

@@ -9,6 +9,7 @@ pub(crate) use result::{Failure, Value};
 
 use crate::codec::args::Args;
 use crate::codec::payload::{Payload, ToJson};
+use crate::codec::trial::Trial;
 use crate::error::RpcError;
 use crate::node::NodeId;
 use crate::slot::Slot;
@@ -61,7 +62,7 @@ pub struct MethodDescriptor {
 }
 
 /// Writes as JSON what the compact codec has written of a method's types.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Compact {
     /// The arguments.
     pub params: ToJson,
@@ -69,6 +70,8 @@ pub struct Compact {
     pub value: ToJson,
     /// The service's own error.
     pub failure: ToJson,
+    /// Whether its types are fit for the compact codec, as far as is known.
+    pub trial: Trial,
 }
 
 /// Computes a call's slot from its raw arguments.

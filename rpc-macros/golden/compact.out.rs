@@ -179,6 +179,7 @@ const _: () = {
                     Result<(), StoreError>,
                 >,
             >,
+            trial: ::wherever::__private::Trial::new(),
         }),
     };
     static __METHOD_nothing: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
@@ -210,6 +211,7 @@ const _: () = {
                     Result<u64, RpcError>,
                 >,
             >,
+            trial: ::wherever::__private::Trial::new(),
         }),
     };
     fn __slot_of_put(

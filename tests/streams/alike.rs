@@ -74,6 +74,19 @@ async fn a_compact_service_streams_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_of_several_lines_is_one_item() {
+    for Way { name, client, key, .. } in &ways().await {
+        let came: Vec<_> =
+            client.raw(key.clone()).await.unwrap().map(|raw| raw.unwrap().get().to_owned()).collect().await;
+        assert_eq!(came.len(), 2, "{name}");
+        assert!(
+            came.iter().all(|raw| raw.split_whitespace().collect::<String>() == r#"{"end":true}"#),
+            "{name}: {came:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_items_arrive_whole_and_none_overtakes_another() {
     let lengths = vec![1, 200_000, 2, 65_536, 65_537, 3, 3_000_000, 0, 130_000, 4];
     for Way { name, client, key, .. } in &ways().await {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use wherever::testing::{Cluster, ClusterBuilder};
 use wherever::{Context, RpcError, Stream, rpc_service};
 
@@ -50,6 +51,8 @@ pub(crate) trait Feed {
     async fn late(&self, key: String) -> Result<impl Stream<Item = Result<u64, FeedError>> + Send, FeedError>;
     /// The slot and the depth that the stream's context tells.
     async fn context(&self, key: String) -> Result<impl Stream<Item = Result<u16, FeedError>> + Send, FeedError>;
+    /// JSON over several lines.
+    async fn raw(&self, key: String) -> Result<impl Stream<Item = Result<Box<RawValue>, FeedError>> + Send, FeedError>;
     /// One value.
     async fn echo(&self, key: String) -> Result<String, FeedError>;
     /// A stream of whichever node, by the body that the trait has.
@@ -163,6 +166,11 @@ impl Feed for Provider {
     async fn context(&self, _key: String) -> Fallible<impl Stream<Item = Fallible<u16>> + Send> {
         let told = || Context::current().and_then(|context| context.slot()).map_or(u16::MAX, wherever::Slot::get);
         Ok(stream::iter(0..2).map(move |_| Ok(told())))
+    }
+
+    async fn raw(&self, _key: String) -> Fallible<impl Stream<Item = Fallible<Box<RawValue>>> + Send> {
+        let raw = RawValue::from_string("{\n\"end\":\r\ntrue}".to_owned()).unwrap();
+        Ok(stream::iter([Ok(raw.clone()), Ok(raw)]))
     }
 
     async fn echo(&self, key: String) -> Fallible<String> {

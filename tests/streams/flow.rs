@@ -93,3 +93,26 @@ async fn cancels_race_the_ends_of_streams_and_leave_nothing() {
     assert_eq!(client.count(key, 3).await.unwrap().count().await, 3);
     eventually("no place is taken", || cluster.node(1).view().counts.streams == 0).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_items_of_many_streams_come_at_once_where_few_calls_may() {
+    let watch: Arc<Watch> = Arc::default();
+    let cluster = cluster(2, &watch).configure(|builder, _| builder.max_in_flight(4)).start().await;
+    let (client, key): (FeedClient, _) = (cluster.client(0), key_of(&cluster, 1));
+    let mut streams = Vec::new();
+    for _ in 0..12 {
+        streams.push(client.texts(key.clone(), vec![300_000; 8]).await.unwrap());
+    }
+    let lengths = join_all(streams.into_iter().map(|stream| stream.map(|text| text.unwrap().len()).collect())).await;
+    assert!(lengths.iter().all(|came: &Vec<usize>| *came == [300_000; 8]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_larger_than_any_window_is_paid_for_in_several() {
+    let watch: Arc<Watch> = Arc::default();
+    let cluster = cluster(2, &watch).configure(|builder, _| builder.max_message(40 << 20)).start().await;
+    let (client, key): (FeedClient, _) = (cluster.client(0), key_of(&cluster, 1));
+    let stream = client.texts(key, vec![17 << 20; 3]).await.unwrap();
+    let came: Vec<_> = stream.map(|text| text.map(|text| text.len())).collect().await;
+    assert_eq!(came, [Ok(17 << 20), Ok(17 << 20), Ok(17 << 20)]);
+}

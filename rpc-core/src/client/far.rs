@@ -16,7 +16,7 @@ use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::EncodeError;
 use crate::codec::payload::{Codec, Payload, Unwritable};
 use crate::error::{Executed, Kind, RpcError};
-use crate::service::{MethodDescriptor, MethodResult};
+use crate::service::{Compact, MethodDescriptor, MethodResult};
 
 /// A call that is to be sent.
 pub struct Far<'a> {
@@ -39,26 +39,31 @@ impl<'a> Far<'a> {
     ///
     /// # Cancel safety
     /// Dropping the future takes the call back: nothing is sent that was not sent yet, and the callee is told.
-    pub fn call<R: MethodResult>(
-        self,
-        write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
-    ) -> UnderWay<'a, R> {
+    pub fn call<R: MethodResult>(self, write: impl Fn(&mut ArgsWriter) -> Result<(), EncodeError>) -> UnderWay<'a, R> {
         self.begin(write).map_or_else(UnderWay::refused, UnderWay::Far)
     }
 
     /// Encodes the arguments, and hands the call on.
     pub(super) fn begin<R>(
         self,
-        write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
+        write: impl Fn(&mut ArgsWriter) -> Result<(), EncodeError>,
     ) -> Result<Sent<'a, R>, RpcError> {
-        let is_compact =
-            self.method.compact.is_some() && self.wherever.caller().takes_compact(self.method, &self.target);
-        let codec = if is_compact { Codec::Compact } else { Codec::Json };
-        let mut args = ArgsWriter::of(codec);
         // Encoded before the first await, so that arguments need not outlive it.
-        match write(&mut args) {
-            Ok(()) => self.send(args.finish()),
-            Err(error) => Err(self.unwritable(&Unwritable::of(codec, error))),
+        let written = |codec| {
+            let mut args = ArgsWriter::of(codec);
+            write(&mut args).map_err(|error| Unwritable::of(codec, error))?;
+            Ok(args.finish())
+        };
+        let compact = self.method.compact.as_ref().filter(|compact| compact.trial.is_fit());
+        let params = match compact.filter(|_| self.wherever.caller().takes_compact(self.method, &self.target)) {
+            None => written(Codec::Json),
+            Some(Compact { params, trial, .. }) => written(Codec::Compact).and_then(|written_compact| {
+                trial.judge(self.method.full_name, written_compact, *params, || written(Codec::Json))
+            }),
+        };
+        match params {
+            Ok(params) => self.send(params),
+            Err(why) => Err(self.unwritable(&why)),
         }
     }
 

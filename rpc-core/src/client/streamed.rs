@@ -175,7 +175,7 @@ impl<'a> Far<'a> {
     /// Dropping the future takes the call back, as for any other.
     pub fn stream<R: StreamResult>(
         self,
-        write: impl FnOnce(&mut ArgsWriter) -> Result<(), EncodeError>,
+        write: impl Fn(&mut ArgsWriter) -> Result<(), EncodeError>,
     ) -> BoxFuture<'a, R> {
         let whole = surrounding_deadline();
         let sent = match self.begin::<R>(write) {

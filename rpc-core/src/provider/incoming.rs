@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -17,12 +18,12 @@ use crate::call::context::Origin;
 use crate::call::{Call, CallId, Context, Deadline, Outcome, Path, Reply};
 use crate::codec::args::Args;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
-use crate::codec::payload::Payload;
+use crate::codec::payload::{Codec, Payload, ToJson, Unwritable};
 use crate::error::{Executed, Kind, RpcError};
 use crate::route::cells::Occupied;
 use crate::route::coverage::Coverage;
 use crate::route::group::{Group, NotHere};
-use crate::service::{MethodDescriptor, MethodResult, Routing};
+use crate::service::{Compact, MethodDescriptor, MethodResult, Routing};
 use crate::slot::Slot;
 
 /// Longest wait for a slot that is being handed over or loaded. A hand-over takes milliseconds and is given up after a second; what
@@ -345,18 +346,27 @@ impl Incoming {
 
     /// Encodes what the method returned, in the codec of the call.
     pub(super) fn encode<R: MethodResult>(&self, result: R) -> Result<Outcome, RpcError> {
-        let codec = self.params.codec();
         let written = match ran(result).into_result() {
-            Ok(value) => Payload::written(codec, &value).map(Outcome::Value),
+            Ok(value) => self.written(&value, |compact| compact.value).map(Outcome::Value),
             Err(failure) => {
                 let message = failure.to_string();
-                Payload::written(codec, &failure).map(|data| Outcome::Failure { message, data })
+                self.written(&failure, |compact| compact.failure).map(|data| Outcome::Failure { message, data })
             }
         };
         written.map_err(|why| {
             let message = format!("the reply of {} {why}", self.method.full_name);
             RpcError::new(Kind::Encode, message).with_executed(Executed::Yes)
         })
+    }
+
+    /// Encodes a value: in the codec of the call, unless it would be read as another one.
+    fn written<T: Serialize>(&self, value: &T, to_json: fn(&Compact) -> ToJson) -> Result<Payload, Unwritable> {
+        let json = || Payload::written(Codec::Json, value);
+        match self.method.compact.as_ref().filter(|compact| self.params.is_compact() && compact.trial.is_fit()) {
+            None => json(),
+            Some(compact) => Payload::written(Codec::Compact, value)
+                .and_then(|written| compact.trial.judge(self.method.full_name, written, to_json(compact), json)),
+        }
     }
 
     /// Refuses a reply that the caller could not read: too large, or nested deeper than a message may be.

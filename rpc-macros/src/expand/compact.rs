@@ -27,6 +27,7 @@ pub(super) fn field(cx: &Cx<'_>, method: &Method) -> TokenStream {
             params: #to_json,
             value: #private::value_to_json::<#result>,
             failure: #private::failure_to_json::<#result>,
+            trial: #private::Trial::new(),
         })
     }
 }

@@ -108,7 +108,7 @@ fn line(item: Option<Result<Outcome, RpcError>>) -> Bytes {
     match item {
         Some(Ok(Outcome::Value(value))) => {
             line.extend_from_slice(b"{\"item\":");
-            line.extend_from_slice(value.bytes());
+            put_json(&mut line, value.bytes());
         }
         Some(Ok(Outcome::Failure { message, data })) => {
             put_error(&mut line, "item_error", FAILURE, &message, data.bytes());
@@ -134,8 +134,13 @@ fn put_error(line: &mut Vec<u8>, member: &str, code: i32, message: &str, data: &
     // Writing to text does not fail, and text always encodes.
     let _written = write!(head, "{{\"{member}\":{{\"code\":{code},\"message\":{},\"data\":", json(&message));
     line.extend_from_slice(head.as_bytes());
-    line.extend_from_slice(data);
+    put_json(line, data);
     line.push(b'}');
+}
+
+/// Appends JSON as a part of a line. An end of a line in it, which a provider's raw JSON may have, can only stand between its words.
+fn put_json(line: &mut Vec<u8>, json: &[u8]) {
+    line.extend(json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -11,6 +11,7 @@ use super::print::Print;
 use super::{Ended, MAX_BYTES, MAX_RECORDS};
 use crate::call::Outcome;
 use crate::error::{Kind, RpcError};
+use crate::limits::MAX_MESSAGE;
 use crate::service::Compact;
 use crate::slot::Slot;
 
@@ -77,6 +78,10 @@ impl BySlot {
     }
 }
 
+/// Longest answer that is written as JSON for a copy or for a caller of another build, in bytes: four of the longest that are sent as JSON by
+/// default.
+const MOST_AS_JSON: usize = 4 * MAX_MESSAGE;
+
 /// The records of one slot.
 #[derive(Default)]
 pub(super) struct Records {
@@ -130,7 +135,9 @@ impl Record {
         Some(match ended {
             Ok(outcome) if outcome.is_compact() => {
                 let as_json = catch_unwind(AssertUnwindSafe(|| outcome.into_json(compact)));
-                as_json.ok().and_then(Result::ok).map_or_else(|| Err(answer_dropped()), Ok)
+                let as_json = as_json.ok().and_then(Result::ok).map_or_else(|| Err(answer_dropped()), Ok);
+                // Names can make it many times as large, and it must fit into a piece of a copy.
+                if size_of_answer(&as_json) <= MOST_AS_JSON { as_json } else { Err(answer_dropped()) }
             }
             ended => ended,
         })

@@ -45,7 +45,7 @@ pub fn write_part(out: &mut Vec<u8>, request: u64, of: Of, bytes: &[u8]) {
 }
 
 /// The messages of one direction of a connection of which parts have come, but not the end. What it holds is at most `max_open` messages of
-/// `max_message` bytes: what an end has asked for itself, or counts where it begins to take it.
+/// `max_message` bytes, and one item of each stream that has begun: what an end has asked for itself, or counts where it begins to take it.
 #[derive(Debug)]
 pub struct Parts {
     open: HashMap<(Of, u64), Vec<u8>>,
@@ -54,7 +54,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// None yet. `max_message` is the longest message taken, in bytes; `max_open` how many may be under way at once.
+    /// None yet. `max_message` is the longest message taken, in bytes; `max_open` how many may be under way at once beside the items of streams.
     pub fn new(max_message: usize, max_open: usize) -> Self {
         Self { open: HashMap::new(), max_message, max_open }
     }
@@ -70,10 +70,12 @@ impl Parts {
     /// # Errors
     /// The message is longer than was agreed, or too many are under way.
     pub fn add(&mut self, of: Of, request: u64, bytes: &[u8]) -> Result<(), Fault> {
-        let under_way = self.open.len();
+        let is_full = || self.open.keys().filter(|(of, _)| *of != Of::Item).count() >= self.max_open;
+        if of != Of::Item && !self.open.contains_key(&(of, request)) && is_full() {
+            return Err(Fault::TooManyParts { most: self.max_open });
+        }
         let begun = match self.open.entry((of, request)) {
             Entry::Occupied(begun) => begun.into_mut(),
-            Entry::Vacant(_) if under_way >= self.max_open => return Err(Fault::TooManyParts { most: self.max_open }),
             Entry::Vacant(new) => new.insert(Vec::new()),
         };
         append(begun, bytes, self.max_message)

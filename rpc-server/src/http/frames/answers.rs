@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) max_reply: usize,
     /// The calls that were not ready at once.
     running: HashMap<u64, Running>,
+    /// How many there were so far.
+    runs: u64,
     /// The streams that are sent.
     pub(super) streams: Streams,
     /// The session was woken, or works: it looks for what there is to write before it sleeps.
@@ -48,7 +50,10 @@ pub(super) struct State {
 }
 
 struct Running {
-    task: AbortHandle,
+    /// Which of the calls it is: its number is free for another one as soon as it is taken back, and its task may not have heard so by then.
+    run: u64,
+    // None until it is spawned.
+    task: Option<AbortHandle>,
     /// It runs to its end, whoever waits.
     is_detached: bool,
 }
@@ -72,17 +77,22 @@ impl Answers {
         future: BoxFuture<'static, Answer>,
         place: Place,
     ) {
-        // Also when a provider's code panics where nobody catches it.
-        let mut last_word = LastWord { answers: self.clone(), request, answer: None };
-        // Held while it is spawned, so that its end finds it here.
-        let mut state = self.lock();
+        let run = {
+            let mut state = self.lock();
+            state.runs += 1;
+            let run = state.runs;
+            state.running.insert(request, Running { run, task: None, is_detached });
+            run
+        };
+        // Also when a provider's code panics where nobody catches it, and when the runtime is at its end and drops the task where it is spawned.
+        let mut last_word = LastWord { answers: self.clone(), request, run, answer: None };
         let answers = self.clone();
         let task = tokio::spawn(async move {
             match future.await {
                 Ok(Reply { outcome: Outcome::Stream(items), .. }) => {
                     // A stream has a place of its own, among streams.
                     drop(place);
-                    last_word.is(LastWords::Streamed(answers.stream(request, &items).await));
+                    last_word.is(LastWords::Streamed(answers.stream(request, run, &items).await));
                 }
                 answer => {
                     last_word.is(LastWords::Answer(answer));
@@ -90,13 +100,20 @@ impl Answers {
                 }
             }
         });
-        state.running.insert(request, Running { task: task.abort_handle(), is_detached });
+        // It may have ended by now. Only the session takes calls back, and it is here.
+        if let Some(running) = self.lock().running.get_mut(&request).filter(|running| running.run == run) {
+            running.task = Some(task.abort_handle());
+        }
     }
 
-    fn end(&self, request: u64, last: LastWords) {
+    fn end(&self, request: u64, run: u64, last: LastWords) {
         let mut state = self.lock();
+        if !state.is_running(request, run) {
+            return;
+        }
         state.streams.remove(request);
-        if state.running.remove(&request).is_none() || state.is_closed {
+        state.running.remove(&request);
+        if state.is_closed {
             return;
         }
         match last {
@@ -116,7 +133,7 @@ impl Answers {
         let is_running = match state.running.get(&request) {
             Some(running) if running.is_detached => return,
             Some(running) => {
-                running.task.abort();
+                running.task.as_ref().map(AbortHandle::abort);
                 state.running.remove(&request);
                 state.streams.remove(request);
                 true
@@ -164,6 +181,7 @@ pub(super) enum Admission {
 struct LastWord {
     answers: Arc<Answers>,
     request: u64,
+    run: u64,
     answer: Option<LastWords>,
 }
 
@@ -183,7 +201,7 @@ impl LastWord {
 impl Drop for LastWord {
     fn drop(&mut self) {
         let answer = self.answer.take().unwrap_or_else(|| LastWords::Answer(Err(ended_without_answer())));
-        self.answers.end(self.request, answer);
+        self.answers.end(self.request, self.run, answer);
     }
 }
 
@@ -195,6 +213,11 @@ impl State {
     /// Whether so many answers wait that no further call may begin.
     pub(super) fn is_full(&self) -> bool {
         self.outbox.waiting() >= MOST_UNWRITTEN
+    }
+
+    /// Whether this call is still the one of its number.
+    pub(super) fn is_running(&self, request: u64, run: u64) -> bool {
+        self.running.get(&request).is_some_and(|running| running.run == run)
     }
 
     /// How many calls have no answer yet.
@@ -249,5 +272,43 @@ impl State {
             Ok(()) => {}
             Err(never) => match never {},
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use rpc_core::provider::in_flight::InFlight;
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    fn place() -> Place {
+        InFlight::new(1).admit().unwrap()
+    }
+
+    #[test]
+    fn a_runtime_that_has_ended_drops_calls_where_they_are_begun() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let _inside = handle.enter();
+        let answers = Arc::new(Answers::default());
+        answers.run(7, false, Box::pin(pending()), place());
+        assert_eq!(answers.lock().running(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_taken_back_has_no_word_in_the_next_one_of_its_number() {
+        let answers = Arc::new(Answers::default());
+        answers.run(7, false, Box::pin(pending()), place());
+        answers.cancel(7);
+        answers.run(7, false, Box::pin(pending()), place());
+        // The first one's task was at work when it was to end.
+        answers.end(7, 1, LastWords::Answer(Err(ended_without_answer())));
+        assert!(answers.lock().is_running(7, 2));
+        answers.end(7, 2, LastWords::Answer(Err(ended_without_answer())));
+        assert_eq!(answers.lock().running(), 0);
     }
 }

@@ -98,8 +98,8 @@ impl Streams {
 
 impl State {
     /// Whether `request` may send an item now, or, if it has none to send, its end.
-    fn turn(&mut self, request: u64, is_end: bool, cx: &mut Context<'_>) -> Turn {
-        if self.is_closed {
+    fn turn(&mut self, (request, run): (u64, u64), is_end: bool, cx: &mut Context<'_>) -> Turn {
+        if self.is_closed || !self.is_running(request, run) {
             return Turn::Over;
         }
         // A large item goes in parts, and small frames would overtake it.
@@ -113,7 +113,11 @@ impl State {
         if has_room && (is_end || sending.credit > 0) { Turn::Yes } else { Turn::Later }
     }
 
-    fn put_item(&mut self, request: u64, item: Outcome) -> Result<(), RpcError> {
+    fn put_item(&mut self, (request, run): (u64, u64), item: Outcome) -> Result<(), RpcError> {
+        if !self.is_running(request, run) {
+            // Taken back while the provider had the word.
+            return Ok(());
+        }
         let item = self.within_limit(Reply::new(item))?.outcome;
         let compact = item.is_compact();
         let (failed, payload) = match item {
@@ -133,16 +137,19 @@ impl State {
 }
 
 impl Answers {
-    /// Sends the items of the stream that answers `request`, until its end, whose frame is still to be sent.
+    /// Sends the items of the stream that answers `request`, as long as it is this `run` of it, until its end, whose frame is still to be sent.
     ///
     /// # Errors
     /// Why it ended early.
-    pub(super) async fn stream(&self, request: u64, items: &Items) -> Result<(), RpcError> {
+    pub(super) async fn stream(&self, request: u64, run: u64, items: &Items) -> Result<(), RpcError> {
         let Some(mut source) = items.take() else {
             return Err(RpcError::new(Kind::Internal, "somebody else has taken the stream's items"));
         };
         {
             let mut state = self.lock();
+            if !state.is_running(request, run) {
+                return Ok(());
+            }
             let sending = Sending { credit: FIRST_CREDIT as i64, waker: None, is_listed: false };
             state.streams.open.insert(request, sending);
             write_stream_begin(state.outbox.frames(), request);
@@ -150,7 +157,7 @@ impl Answers {
         self.wake();
         let ended = loop {
             let next = poll_fn(|cx| {
-                let turn = self.lock().turn(request, false, cx);
+                let turn = self.lock().turn((request, run), false, cx);
                 let is_wanted = match turn {
                     Turn::Over => return Poll::Ready(None),
                     turn => matches!(turn, Turn::Yes),
@@ -159,7 +166,7 @@ impl Answers {
             });
             let put = match next.await {
                 None => break Ok(()),
-                Some(item) => item.and_then(|item| self.lock().put_item(request, item)),
+                Some(item) => item.and_then(|item| self.lock().put_item((request, run), item)),
             };
             if let Err(error) = put {
                 break Err(error.at_least(Executed::Maybe));
@@ -167,7 +174,7 @@ impl Answers {
             self.wake();
         };
         drop(source);
-        poll_fn(|cx| match self.lock().turn(request, true, cx) {
+        poll_fn(|cx| match self.lock().turn((request, run), true, cx) {
             Turn::Later => Poll::Pending,
             Turn::Yes | Turn::Over => Poll::Ready(()),
         })

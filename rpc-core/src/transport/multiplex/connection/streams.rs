@@ -15,7 +15,9 @@ use crate::call::items::Source;
 use crate::call::{Items, Outcome, Reply};
 use crate::codec::payload::Payload;
 use crate::error::{Executed, RpcError};
-use crate::transport::frames::{FIRST_CREDIT, Fault, Frame, Of, cost, read_failure, write_cancel, write_window};
+use crate::transport::frames::{
+    FIRST_CREDIT, Fault, Frame, MAX_CREDIT, Of, cost, read_failure, write_cancel, write_window,
+};
 use crate::transport::multiplex::waiters::NeverSent;
 
 /// Credit is given when so much of it is used: often enough that the peer need not wait, and seldom enough to cost little.
@@ -204,7 +206,13 @@ impl Inbound {
     fn give(&self, credit: u64) {
         let Some(shared) = self.shared.upgrade() else { return };
         let mut state = shared.lock();
-        write_window(state.outbox.frames(), self.request, credit);
+        // A large item is paid for in several, as a window has a bound.
+        let mut left = credit;
+        while left > 0 {
+            let window = left.min(MAX_CREDIT);
+            write_window(state.outbox.frames(), self.request, window);
+            left -= window;
+        }
         let must_wake = state.must_wake();
         drop(state);
         if must_wake {

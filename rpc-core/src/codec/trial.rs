@@ -1,0 +1,170 @@
+//! Whether a method's types come back from the compact codec as what they were: it has no names, and serde can be told things that need them.
+//!
+//! The reader refuses most of that. What it cannot see is serde's numbering: a variant that is skipped is counted where it is written and not where it is
+//! read, and a field that is only written, or only read, moves those behind it. So the first values of each method are read back and compared as
+//! JSON, and ever fewer of those that follow. Types that fail go on as JSON.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::payload::{Payload, ToJson, Unwritable};
+
+/// So many of the first values are compared.
+const FIRST: u32 = 64;
+
+/// After so many values none is compared any more.
+const LAST: u32 = 1 << 16;
+
+/// In place of a count: the types have failed.
+const UNFIT: u32 = u32::MAX;
+
+/// The trial of one method's types.
+#[derive(Debug, Default)]
+pub struct Trial(AtomicU32);
+
+impl Trial {
+    /// Nothing is known yet.
+    pub const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// Whether nothing speaks against the compact codec.
+    #[inline]
+    pub fn is_fit(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != UNFIT
+    }
+
+    /// Whether the value that is written now is to be compared. Values that several threads write at once may count as one.
+    #[inline]
+    fn is_due(&self) -> bool {
+        let count = self.0.load(Ordering::Relaxed);
+        if count >= LAST {
+            return false;
+        }
+        self.0.store(count + 1, Ordering::Relaxed);
+        count < FIRST || count.is_power_of_two()
+    }
+
+    /// What to send of a value of the method `of` that was written as `compact`: that, or the same as JSON, which `json` writes, if it would be read as
+    /// another value.
+    #[inline]
+    pub fn judge(
+        &self,
+        of: &str,
+        compact: Payload,
+        to_json: ToJson,
+        json: impl Fn() -> Result<Payload, Unwritable>,
+    ) -> Result<Payload, Unwritable> {
+        if !self.is_due() { Ok(compact) } else { self.compare(of, compact, to_json, json) }
+    }
+
+    #[cold]
+    fn compare(
+        &self,
+        of: &str,
+        compact: Payload,
+        to_json: ToJson,
+        json: impl Fn() -> Result<Payload, Unwritable>,
+    ) -> Result<Payload, Unwritable> {
+        // What has no JSON, such as NaN, or cannot be read at all, is another matter, and whoever reads it says so.
+        let (Ok(told), Ok(back)) = (json(), to_json(compact.bytes())) else { return Ok(compact) };
+        // A type that tells the time, say, is never written as the same twice.
+        if are_alike(told.bytes(), &back) || !json().is_ok_and(|again| are_alike(told.bytes(), again.bytes())) {
+            return Ok(compact);
+        }
+        if self.0.swap(UNFIT, Ordering::Relaxed) != UNFIT {
+            tracing::error!(
+                method = of,
+                "a value of this method would arrive as another one without names, as where serde skips a variant, or a field one way only: \
+                 its calls go on as JSON; take `compact` off the service"
+            );
+        }
+        Ok(told)
+    }
+}
+
+/// Whether two texts are the same JSON, but for the order of what hashing may have ordered.
+fn are_alike(one: &Bytes, other: &Bytes) -> bool {
+    let sorted = |text: &Bytes| serde_json::from_slice(text).map(sorted).ok();
+    one == other || sorted(one) == sorted(other)
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(values) => {
+            let mut values: Vec<Value> = values.into_iter().map(sorted).collect();
+            values.sort_by_cached_key(Value::to_string);
+            Value::Array(values)
+        }
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, sorted(value))).collect())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::super::compact::read_compact;
+    use super::super::payload::Codec;
+    use super::*;
+    use crate::error::{Kind, RpcError};
+
+    fn to_json<T: Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<Bytes, RpcError> {
+        let value: T = read_compact(bytes).map_err(|error| RpcError::new(Kind::Decode, error.to_string()))?;
+        Ok(Bytes::from(serde_json::to_vec(&value).expect("it has JSON")))
+    }
+
+    /// Whether each of these is sent in the compact codec.
+    fn sent<T: Serialize + serde::de::DeserializeOwned>(trial: &Trial, values: &[T]) -> Vec<bool> {
+        let judged = |value: &T| {
+            let compact = Payload::written(Codec::Compact, value).expect("it is written");
+            trial.judge("A.b", compact, to_json::<T>, || Payload::written(Codec::Json, value)).expect("it is written")
+        };
+        values.iter().map(|value| judged(value).is_compact()).collect()
+    }
+
+    #[derive(Serialize, Deserialize)]
+    enum Level {
+        Off,
+        #[serde(skip)]
+        #[allow(dead_code)]
+        Internal,
+        Low,
+        High,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct User {
+        #[serde(skip_serializing, default)]
+        #[allow(dead_code)]
+        password: String,
+        name: String,
+        #[serde(skip_deserializing)]
+        id: String,
+    }
+
+    #[test]
+    fn values_that_would_be_read_as_others_are_sent_as_json_from_then_on() {
+        let trial = Trial::new();
+        assert_eq!(sent(&trial, &[Level::Off, Level::Off, Level::Low]), [true, true, false]);
+        assert!(!trial.is_fit());
+        let user = User { password: String::new(), name: "ann".to_owned(), id: "7".to_owned() };
+        assert_eq!(sent(&Trial::new(), &[user]), [false]);
+    }
+
+    #[test]
+    fn what_is_in_another_order_is_the_same() {
+        let numbers = || (0..100).collect::<HashSet<u32>>();
+        let trial = Trial::new();
+        assert_eq!(sent(&trial, &[numbers(), numbers()]), [true, true]);
+        assert_eq!(sent(&trial, &vec![7; 200]), vec![true; 200]);
+        assert!(trial.is_fit());
+    }
+}
