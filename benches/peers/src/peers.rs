@@ -53,7 +53,7 @@ pub enum Connection {
 
 impl Peer {
     /// In the order in which they take turns.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Local,
         Self::Frames,
         Self::FramesOnce,

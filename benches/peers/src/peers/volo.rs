@@ -71,6 +71,6 @@ impl Connection {
                 cache.push(cx);
             }
         });
-        Ok(records::Record { key: key.into_string(), version: version.cast_unsigned(), payload: payload.into_string() })
+        Ok(records::Record { key: key.to_string(), version: version.cast_unsigned(), payload: payload.to_string() })
     }
 }
