@@ -14,18 +14,20 @@ pub use crate::client::streamed::{StreamResult, Streamed, refused as refused_str
 pub use crate::client::typed::{ServiceClient, merge_replies};
 pub use crate::client::{Client, Far, Near, Route, UnderWay};
 pub use crate::codec::args::{Args, ArgsWriter};
-pub use crate::codec::trial::Trial;
+pub use crate::codec::payload::Payload;
 pub use crate::error::RpcError;
 pub use crate::inject::{Inject, InjectError, Injector, LinkedProvider};
 pub use crate::provider::incoming::{Entry, Incoming, Key};
 pub use crate::provider::{Provider, Service, Yield};
-pub use crate::service::{Balancing, Compact, LinkedService, MethodDescriptor, Partial, Routing, ServiceDescriptor};
+pub use crate::service::{
+    Balancing, Compact, LinkedService, MethodDescriptor, Partial, Routing, ServiceDescriptor, Trials,
+};
 pub use crate::slot::Slot;
 
 use crate::client::typed::read_value;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::finite::EncodeError;
-use crate::codec::payload::{Codec, Payload, Unwritable};
+use crate::codec::payload::{Codec, Unwritable};
 use crate::error::{Executed, Kind};
 use crate::route::key;
 use crate::service::MethodResult;
@@ -98,20 +100,20 @@ pub fn arguments_to_json(
 ///
 /// # Errors
 /// [`Kind::Decode`] when it is none, [`Kind::Encode`] when it has no JSON.
-pub fn value_to_json<R: MethodResult>(bytes: &[u8]) -> Result<Bytes, RpcError> {
-    answer_to_json::<R::Value>(bytes)
+pub fn value_to_json<R: MethodResult>(payload: &Payload) -> Result<Bytes, RpcError> {
+    answer_to_json::<R::Value>(payload)
 }
 
 /// As [`value_to_json`], of the service's own error.
 ///
 /// # Errors
 /// As there.
-pub fn failure_to_json<R: MethodResult>(bytes: &[u8]) -> Result<Bytes, RpcError> {
-    answer_to_json::<R::Failure>(bytes)
+pub fn failure_to_json<R: MethodResult>(payload: &Payload) -> Result<Bytes, RpcError> {
+    answer_to_json::<R::Failure>(payload)
 }
 
-fn answer_to_json<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<Bytes, RpcError> {
-    let value: T = read_value(&Payload::compact(Bytes::copy_from_slice(bytes)))?;
+fn answer_to_json<T: Serialize + DeserializeOwned>(payload: &Payload) -> Result<Bytes, RpcError> {
+    let value: T = read_value(payload)?;
     Payload::written(Codec::Json, &value).map(|json| json.bytes().clone()).map_err(|why| {
         let message = format!("the method ran, but its reply {why}, and the caller is not of this node's build");
         RpcError::new(Kind::Encode, message).with_executed(Executed::Yes)

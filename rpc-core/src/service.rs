@@ -61,7 +61,7 @@ pub struct MethodDescriptor {
     pub compact: Option<Compact>,
 }
 
-/// Writes as JSON what the compact codec has written of a method's types.
+/// Writes as JSON what was written of a method's types.
 #[derive(Debug)]
 pub struct Compact {
     /// The arguments.
@@ -71,7 +71,25 @@ pub struct Compact {
     /// The service's own error.
     pub failure: ToJson,
     /// Whether its types are fit for the compact codec, as far as is known.
-    pub trial: Trial,
+    pub trials: Trials,
+}
+
+/// The [`Trial`] of each of a method's types.
+#[derive(Debug, Default)]
+pub struct Trials {
+    /// Of the arguments.
+    pub params: Trial,
+    /// Of the value.
+    pub value: Trial,
+    /// Of the service's own error.
+    pub failure: Trial,
+}
+
+impl Trials {
+    /// Nothing is known yet.
+    pub const fn new() -> Self {
+        Self { params: Trial::new(), value: Trial::new(), failure: Trial::new() }
+    }
 }
 
 /// Computes a call's slot from its raw arguments.

@@ -179,7 +179,7 @@ const _: () = {
                     Result<(), StoreError>,
                 >,
             >,
-            trial: ::wherever::__private::Trial::new(),
+            trials: ::wherever::__private::Trials::new(),
         }),
     };
     static __METHOD_nothing: ::wherever::__private::MethodDescriptor = ::wherever::__private::MethodDescriptor {
@@ -211,7 +211,7 @@ const _: () = {
                     Result<u64, RpcError>,
                 >,
             >,
-            trial: ::wherever::__private::Trial::new(),
+            trials: ::wherever::__private::Trials::new(),
         }),
     };
     fn __slot_of_put(
@@ -225,13 +225,13 @@ const _: () = {
         ::wherever::__private::slot_of(&__a0)
     }
     fn __to_json_put(
-        params: &[u8],
+        params: &::wherever::__private::Payload,
     ) -> ::core::result::Result<
         ::wherever::__private::Bytes,
         ::wherever::__private::RpcError,
     > {
         let args = <__Checked_put as ::wherever::__private::Passed>::pass(
-            ::wherever::__private::Args::compact(&["code", "url", "tags"], params)?,
+            ::wherever::__private::Args::read(&["code", "url", "tags"], params)?,
         );
         let __a0 = args.text(0usize)?;
         let __a1: Url = args.get(1usize)?;
@@ -247,13 +247,13 @@ const _: () = {
         )
     }
     fn __to_json_nothing(
-        params: &[u8],
+        params: &::wherever::__private::Payload,
     ) -> ::core::result::Result<
         ::wherever::__private::Bytes,
         ::wherever::__private::RpcError,
     > {
         let _args = <__Checked_nothing as ::wherever::__private::Passed>::pass(
-            ::wherever::__private::Args::compact(&[], params)?,
+            ::wherever::__private::Args::read(&[], params)?,
         );
         ::wherever::__private::arguments_to_json(
             "UrlStore.nothing",

@@ -54,11 +54,11 @@ impl<'a> Far<'a> {
             write(&mut args).map_err(|error| Unwritable::of(codec, error))?;
             Ok(args.finish())
         };
-        let compact = self.method.compact.as_ref().filter(|compact| compact.trial.is_fit());
+        let compact = self.method.compact.as_ref().filter(|compact| compact.trials.params.is_fit());
         let params = match compact.filter(|_| self.wherever.caller().takes_compact(self.method, &self.target)) {
             None => written(Codec::Json),
-            Some(Compact { params, trial, .. }) => written(Codec::Compact).and_then(|written_compact| {
-                trial.judge(self.method.full_name, written_compact, *params, || written(Codec::Json))
+            Some(Compact { params, trials, .. }) => written(Codec::Compact).and_then(|written_compact| {
+                trials.params.judge(self.method.full_name, written_compact, *params, || written(Codec::Json))
             }),
         };
         match params {

@@ -87,9 +87,13 @@ pub fn weigh(mirror: &Mirror, node: &str, weight: u32) -> Result<Txn, Refusal> {
     let mut compares = if weight == 0 { someone_else(mirror, node)? } else { Vec::new() };
     let mut ops = vec![put(weight_key(&node.id), &weight)];
     let wish = Rebalance { reason: RebalanceReason::Weight };
-    // A wish that is there says as much, or more: one that came in between must not be lost.
-    for group in node.groups.iter().filter(|group| mirror.rebalance(group).is_none()) {
+    for group in &node.groups {
         let key = format!("{REBALANCES}{group}");
+        // A wish that is there says as much, or more, as long as it is there; one that came in between must not be lost.
+        if let Some(wished) = mirror.rebalance(group) {
+            compares.push(Compare::Unchanged(key, wished.revision));
+            continue;
+        }
         compares.push(match mirror.unreadable(&key) {
             Some(revision) => Compare::Unchanged(key.clone(), revision),
             None => Compare::Absent(key.clone()),

@@ -25,8 +25,8 @@ pub struct Payload {
     codec: Codec,
 }
 
-/// Writes as JSON what the compact codec has written of certain types.
-pub type ToJson = fn(&[u8]) -> Result<Bytes, RpcError>;
+/// Reads what was written of certain types, in either codec, and writes it as JSON.
+pub type ToJson = fn(&Payload) -> Result<Bytes, RpcError>;
 
 /// Why a value cannot be written, as the end of a sentence about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +116,7 @@ impl Payload {
     pub fn into_json(self, to_json: Option<ToJson>) -> Result<Self, RpcError> {
         match (self.codec, to_json) {
             (Codec::Json, _) => Ok(self),
-            (Codec::Compact, Some(to_json)) => to_json(&self.bytes).map(Self::json),
+            (Codec::Compact, Some(to_json)) => to_json(&self).map(Self::json),
             (Codec::Compact, None) => {
                 Err(RpcError::new(Kind::Internal, "nobody here knows the type of a compact payload"))
             }

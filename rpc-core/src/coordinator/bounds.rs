@@ -97,6 +97,20 @@ pub fn check(txn: &Txn) -> Result<(), CoordinatorError> {
     Ok(())
 }
 
+/// About how much memory a transaction takes, in bytes.
+pub fn size(txn: &Txn) -> usize {
+    /// Of a part, besides its texts.
+    const PART: usize = 64;
+    let compared = txn.compares.iter().map(|compare| match compare {
+        Compare::Absent(key) | Compare::Present(key) | Compare::Unchanged(key, _) => key.len() + PART,
+    });
+    let written = txn.ops.iter().map(|op| match op {
+        Op::Put { key, value, .. } => key.len() + value.len() + PART,
+        Op::Delete(key) => key.len() + PART,
+    });
+    compared.chain(written).chain(txn.reads.iter().map(|key| key.len() + PART)).sum()
+}
+
 /// Checks a lease's time to live.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ use crate::call::{Call, CallId, Context, Deadline, Outcome, Path, Reply};
 use crate::codec::args::Args;
 use crate::codec::envelope::{MAX_DEPTH, depth_within};
 use crate::codec::payload::{Codec, Payload, ToJson, Unwritable};
+use crate::codec::trial::Trial;
 use crate::error::{Executed, Kind, RpcError};
 use crate::route::cells::Occupied;
 use crate::route::coverage::Coverage;
@@ -347,10 +348,11 @@ impl Incoming {
     /// Encodes what the method returned, in the codec of the call.
     pub(super) fn encode<R: MethodResult>(&self, result: R) -> Result<Outcome, RpcError> {
         let written = match ran(result).into_result() {
-            Ok(value) => self.written(&value, |compact| compact.value).map(Outcome::Value),
+            Ok(value) => self.written(&value, |compact| (&compact.trials.value, compact.value)).map(Outcome::Value),
             Err(failure) => {
                 let message = failure.to_string();
-                self.written(&failure, |compact| compact.failure).map(|data| Outcome::Failure { message, data })
+                self.written(&failure, |compact| (&compact.trials.failure, compact.failure))
+                    .map(|data| Outcome::Failure { message, data })
             }
         };
         written.map_err(|why| {
@@ -360,12 +362,13 @@ impl Incoming {
     }
 
     /// Encodes a value: in the codec of the call, unless it would be read as another one.
-    fn written<T: Serialize>(&self, value: &T, to_json: fn(&Compact) -> ToJson) -> Result<Payload, Unwritable> {
+    fn written<T: Serialize>(&self, value: &T, of: fn(&Compact) -> (&Trial, ToJson)) -> Result<Payload, Unwritable> {
         let json = || Payload::written(Codec::Json, value);
-        match self.method.compact.as_ref().filter(|compact| self.params.is_compact() && compact.trial.is_fit()) {
+        let compact = self.method.compact.as_ref().filter(|_| self.params.is_compact()).map(of);
+        match compact.filter(|(trial, _)| trial.is_fit()) {
             None => json(),
-            Some(compact) => Payload::written(Codec::Compact, value)
-                .and_then(|written| compact.trial.judge(self.method.full_name, written, to_json(compact), json)),
+            Some((trial, to_json)) => Payload::written(Codec::Compact, value)
+                .and_then(|written| trial.judge(self.method.full_name, written, to_json, json)),
         }
     }
 

@@ -27,15 +27,15 @@ pub(super) fn field(cx: &Cx<'_>, method: &Method) -> TokenStream {
             params: #to_json,
             value: #private::value_to_json::<#result>,
             failure: #private::failure_to_json::<#result>,
-            trial: #private::Trial::new(),
+            trials: #private::Trials::new(),
         })
     }
 }
 
 /// Expands to, for a service that says so:
 /// ```text
-/// fn __to_json_get(params: &[u8]) -> Result<Bytes, RpcError> {
-///     let args = __Checked_get::pass(Args::compact(&["code"], params)?);
+/// fn __to_json_get(params: &Payload) -> Result<Bytes, RpcError> {
+///     let args = __Checked_get::pass(Args::read(&["code"], params)?);
 ///     let __a0 = args.text(0)?;
 ///     arguments_to_json("UrlStore.get", |args| { args.arg("code", &__a0)?; Ok(()) })
 /// }
@@ -48,11 +48,11 @@ pub(super) fn expand(cx: &Cx<'_>, method: &Method) -> Option<TokenStream> {
     let locals = locals(method);
     let params = method.args.iter().map(|arg| &arg.name.value);
     let decoded = method.args.iter().zip(&locals).enumerate().map(|(index, (arg, local))| decode(index, arg, local));
-    let args = checks::passed(cx, method, &quote!(#private::Args::compact(&[#(#params),*], params)?));
+    let args = checks::passed(cx, method, &quote!(#private::Args::read(&[#(#params),*], params)?));
     let bound = if method.args.is_empty() { quote!(_args) } else { quote!(args) };
     let write = writes(method);
     Some(quote! {
-        fn #name(params: &[u8]) -> ::core::result::Result<#private::Bytes, #private::RpcError> {
+        fn #name(params: &#private::Payload) -> ::core::result::Result<#private::Bytes, #private::RpcError> {
             let #bound = #args;
             #(#decoded)*
             #private::arguments_to_json(#full_name, #write)

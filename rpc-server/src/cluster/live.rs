@@ -32,9 +32,12 @@ use super::start::Start;
 use super::steward::{Moves, Steward};
 
 /// Longest wait for the coordinator while a node leaves, before its slots are handed over and after that: longer than it takes to notice that the node's
-/// record is gone, and to write it anew, with the usual lease; and long enough for two answers of a coordinator that is so slow that the node's beats
-/// just hold its authority. Whoever waits for the node to end has better things to do.
-const FAREWELL: Duration = Duration::from_secs(6);
+/// record is gone, and to write it anew, with the usual lease. Whoever waits for the node to end has better things to do.
+const FAREWELL: Duration = Duration::from_secs(4);
+
+/// Longest wait for one answer of it meanwhile: longer than usual, as a coordinator that is slow may still hold the node's authority, and short enough to ask
+/// once more when an answer is lost.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// How often a leaving node looks whether its slots are gone, beside being told.
 const LOOK: Duration = Duration::from_millis(50);
@@ -295,7 +298,7 @@ impl Live {
         let Some(Current { joined, .. }) = self.current() else { return };
         *joined.state.write().unwrap_or_else(PoisonError::into_inner) = NodeState::Leaving;
         let record = self.record(joined.incarnation, NodeState::Leaving);
-        if timeout(FAREWELL, membership::announce(joined.coordinator(), &record, FAREWELL)).await.is_err() {
+        if timeout(FAREWELL, membership::announce(joined.coordinator(), &record, ANSWER)).await.is_err() {
             tracing::warn!("nobody could be told that this node leaves: its slots go with it");
             return;
         }
@@ -317,7 +320,7 @@ impl Live {
         if let Some(Current { joined, lease, .. }) = self.current() {
             let told = timeout(FAREWELL, async {
                 let Joined { me, incarnation, cluster, .. } = &*joined;
-                membership::leave(joined.coordinator(), me, *incarnation, cluster, FAREWELL).await?;
+                membership::leave(joined.coordinator(), me, *incarnation, cluster, ANSWER).await?;
                 // With the lease goes the leadership: nobody has to wait for it to end before another node plans.
                 joined.coordinator().revoke(lease.load(Ordering::Acquire)).await
             });

@@ -125,7 +125,14 @@ async fn try_register(
         ops: vec![Op::Put { key: key.clone(), value: records::write(record), lease: Some(lease) }],
         reads: vec![key],
     };
-    let outcome = coordinator.transact(put).await?;
+    let outcome = match coordinator.transact(put).await {
+        Err(full @ CoordinatorError::Full(_)) => {
+            // Nothing was written under it, and each try brings another.
+            let _ends_by_itself = coordinator.revoke(lease).await;
+            return Err(full);
+        }
+        outcome => outcome?,
+    };
     let entry = outcome.reads.first();
     let there = entry.and_then(|entry| records::read::<NodeRecord>(&entry.value).ok());
     // An earlier try may have got through without its answer: then the record goes with that one's lease, and that one is to be kept.

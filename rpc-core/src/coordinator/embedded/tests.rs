@@ -64,8 +64,16 @@ async fn a_full_disk_refuses_and_the_store_is_never_ahead_of_it() {
     assert_eq!(embedded.transact(put("c")).await.expect("written").revision, 2);
 }
 
-/// Writes when it is let.
-struct Hung(std::sync::mpsc::Receiver<()>, u64);
+/// Tells when it is to write, and does when it is let.
+struct Hung(tokio::sync::mpsc::UnboundedSender<()>, std::sync::mpsc::Receiver<()>, u64);
+
+impl Hung {
+    #[allow(clippy::type_complexity)]
+    fn new() -> (Self, tokio::sync::mpsc::UnboundedReceiver<()>, std::sync::mpsc::Sender<()>) {
+        let ((begins, begun), (lets, let_go)) = (tokio::sync::mpsc::unbounded_channel(), std::sync::mpsc::channel());
+        (Self(begins, let_go, 0), begun, lets)
+    }
+}
 
 impl Journal for Hung {
     fn load(&mut self) -> Result<Kept, JournalError> {
@@ -73,33 +81,62 @@ impl Journal for Hung {
     }
 
     fn append(&mut self, step: &Step) -> Result<(), JournalError> {
-        self.0.recv().map_err(|gone| JournalError(gone.to_string()))?;
-        self.1 = step.number;
+        let _ = self.0.send(());
+        self.1.recv().map_err(|gone| JournalError(gone.to_string()))?;
+        self.2 = step.number;
         Ok(())
     }
 
     fn last(&mut self) -> Result<u64, JournalError> {
-        Ok(self.1)
+        Ok(self.2)
     }
 }
 
+const LONG: Duration = Duration::from_secs(600);
+
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_is_not_carried_out_after_all() {
-    let (write, disk) = std::sync::mpsc::channel();
-    let embedded = Embedded::with_journal(Arc::new(BootClock), Box::new(Hung(disk, 0))).expect("started");
-    let moment = Duration::from_millis(10);
-    for key in ["begun", "late", "later"] {
-        let late = embedded.transact_within(put(key), moment).await;
-        assert!(matches!(late, Err(CoordinatorError::Unavailable(_))), "{late:?}");
+    let (disk, mut begun, lets) = Hung::new();
+    let embedded = Embedded::with_journal(Arc::new(BootClock), Box::new(disk)).expect("started");
+    let first = embedded.transact_within(put("begun"), LONG);
+    tokio::select! {
+        biased;
+        answered = first => panic!("{answered:?}"),
+        _ = begun.recv() => {}
     }
-    // One that is begun, and one that is waited for.
-    let waiting = embedded.transact_within(put("waited for"), Duration::from_secs(60));
-    tokio::pin!(waiting);
-    assert!(tokio::time::timeout(moment, &mut waiting).await.is_err());
-    write.send(()).expect("the disk listens");
-    write.send(()).expect("the disk listens");
-    waiting.await.expect("written");
+    let late = embedded.transact_within(put("late"), Duration::from_millis(1)).await;
+    assert!(matches!(late, Err(CoordinatorError::Unavailable(_))), "{late:?}");
+    lets.send(()).expect("the disk listens");
+    lets.send(()).expect("the disk listens");
+    embedded.transact_within(put("waited for"), LONG).await.expect("written");
     assert_eq!(keys(&embedded).await, ["begun", "waited for"]);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_moment_takes_turns_with_what_waits_long_the_youngest_of_that_first() {
+    let (disk, mut begun, lets) = Hung::new();
+    let embedded = Embedded::with_journal(Arc::new(BootClock), Box::new(disk)).expect("started");
+    let mut waiting: Vec<_> = (0..5).map(|n| embedded.transact_within(put(&format!("long{n}")), LONG)).collect();
+    // Each is queued by its first poll; the first one is under way before the others come.
+    assert!(futures_util::poll!(&mut waiting[0]).is_pending());
+    begun.recv().await;
+    for long in &mut waiting[1..] {
+        assert!(futures_util::poll!(long).is_pending());
+    }
+    let mut hasty = embedded.transact_within(put("hasty"), CALL_TIME);
+    assert!(futures_util::poll!(&mut hasty).is_pending());
+    for _ in 0..6 {
+        lets.send(()).expect("the disk listens");
+    }
+    hasty.await.expect("written");
+    futures_util::future::try_join_all(waiting).await.expect("written");
+    let entries = embedded.range("").await.expect("a range").entries;
+    let mut order: Vec<_> = entries.into_iter().map(|entry| (entry.revision, entry.key)).collect();
+    order.sort();
+    let order: Vec<_> = order.into_iter().map(|(_, key)| key).collect();
+    let after_first = &order[1..3];
+    assert!(after_first.contains(&"hasty".to_owned()) && after_first.contains(&"long4".to_owned()), "{order:?}");
+    assert_eq!(order[3..], ["long3", "long2", "long1"]);
 }
 
 #[tokio::test]

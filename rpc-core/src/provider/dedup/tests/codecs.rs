@@ -3,14 +3,14 @@
 use super::*;
 use crate::codec::compact::read_compact;
 use crate::codec::payload::Codec;
-use crate::codec::trial::Trial;
+use crate::service::Trials;
 
 /// Of a method that returns a `Result<f64, RpcError>`.
 static COMPACT: Compact = Compact {
     params: |_| panic!("no record keeps arguments"),
-    value: |bytes| as_json(read_compact::<f64>(bytes)),
-    failure: |bytes| as_json(read_compact::<RpcError>(bytes)),
-    trial: Trial::new(),
+    value: |payload| as_json(read_compact::<f64>(payload.bytes())),
+    failure: |payload| as_json(read_compact::<RpcError>(payload.bytes())),
+    trials: Trials::new(),
 };
 
 fn as_json<T: serde::Serialize>(
