@@ -10,8 +10,8 @@ use crate::rounds::{Figure, Rounds};
 pub const PACE: Pace = Pace::Closed(64);
 
 /// Pixels.
-const WIDTH: usize = 840;
-const NAMES: usize = 200;
+const WIDTH: usize = 910;
+const NAMES: usize = 270;
 const BARS: usize = 250;
 const FIGURES: usize = 60;
 const ROW: usize = 26;
