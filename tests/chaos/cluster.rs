@@ -236,6 +236,14 @@ impl Cluster {
         lost
     }
 
+    /// Prints what the nodes that run say of their authority, and why they may have lost it.
+    pub(crate) fn tell_of_authority(&self) {
+        for node in &self.nodes {
+            let lines = node.running.as_ref().map(|it| it.stderr.with(&["authority", "beat", "lease", "fenced"]));
+            println!("{}: {:#?}", node.address, lines.unwrap_or_default());
+        }
+    }
+
     /// How often a node has lost authority so far, as each of them has said.
     pub(crate) fn lapses(&self) -> usize {
         self.nodes.iter().map(Node::lapses).sum()

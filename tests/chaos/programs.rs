@@ -120,6 +120,11 @@ impl Said {
         self.0.borrow().lines().filter(|line| line.contains(part)).count()
     }
 
+    /// The lines with one of these parts.
+    pub(crate) fn with(&self, parts: &[&str]) -> Vec<String> {
+        self.0.borrow().lines().filter(|line| parts.iter().any(|part| line.contains(part))).map(str::to_owned).collect()
+    }
+
     fn latest(&self) -> String {
         let all = self.0.borrow();
         let lines: Vec<&str> = all.lines().collect();

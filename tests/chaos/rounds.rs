@@ -125,6 +125,9 @@ async fn play(cluster: &mut Cluster, etcd: &mut EtcdProcess, fault: Fault, node:
     assert_failures_are_told(&report);
     if fault.is_planned() {
         // What starves the machine for as long as authority lasts is no plan of ours; whether it did, the nodes themselves know.
+        if cluster.lapses() > lapses_before {
+            cluster.tell_of_authority();
+        }
         report.without_failures_but_of(cluster.lapses() - lapses_before);
     }
     cluster.check_traces();
