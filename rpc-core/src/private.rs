@@ -77,7 +77,7 @@ impl KeyParts {
     }
 }
 
-/// The arguments that `write` writes, as JSON: what came of decoding those of a call of `method` in the compact codec.
+/// The arguments that `write` writes, as JSON: what came of decoding those of a call.
 ///
 /// # Errors
 /// [`Kind::Encode`], not executed, when they have no JSON.
@@ -96,7 +96,7 @@ pub fn arguments_to_json(
     })
 }
 
-/// A method's value in the compact codec, as JSON.
+/// A method's value, in either codec, as JSON.
 ///
 /// # Errors
 /// [`Kind::Decode`] when it is none, [`Kind::Encode`] when it has no JSON.

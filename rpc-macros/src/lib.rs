@@ -30,7 +30,8 @@ use proc_macro::TokenStream;
 ///
 /// **`compact`** takes the postcard form where both ends are the same build, and JSON where they are not, for `POST`, and for clients in other languages. The types of such a
 /// service must have JSON too, and be readable without names: serde's `untagged`, `tag`, `flatten`, `skip_serializing_if`, and types that hold any JSON are not. A call that meets one is
-/// refused, and says so; arguments that are read as such are not executed. Calls and items of methods that stream are JSON.
+/// refused, and says so; arguments that are read as such are not executed. Nor may a variant be skipped, or a field one way only: that is found by trial in some of the values, and
+/// values of that type go on as JSON then. Calls and items of methods that stream are JSON.
 ///
 /// **If the dependency is renamed** or comes through another crate, `::wherever` does not exist and the generated code does
 /// not compile: say where it is with `crate = "…"`, here, in `#[rpc_provider(crate = "…")]` and in `#[inject(crate = "…")]`.

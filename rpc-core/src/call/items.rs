@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use super::Outcome;
-use crate::error::RpcError;
+use crate::error::{Kind, RpcError};
 
 /// Where the items of a stream come from: a provider on this node, or a connection to another. Dropping it ends the stream, wherever it runs.
 pub trait Source: Send {
@@ -26,10 +26,20 @@ impl Items {
         Self(Arc::new(Mutex::new(Some(Box::new(source)))))
     }
 
-    /// Takes them; nothing if somebody has.
-    pub fn take(&self) -> Option<Box<dyn Source>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Takes them.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] if somebody has.
+    pub fn take(&self) -> Result<Box<dyn Source>, RpcError> {
+        let source = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        source.ok_or_else(|| RpcError::new(Kind::Internal, "somebody else has taken the stream's items"))
     }
+}
+
+/// What is said of an item that is itself a stream, which no source gives.
+#[cold]
+pub fn nested() -> RpcError {
+    RpcError::new(Kind::Internal, "an item of a stream is itself a stream")
 }
 
 impl fmt::Debug for Items {

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use crate::call::{Call, Caller, Covered, Outcome, Reply, Target};
 use crate::codec::payload::Payload;
 use crate::error::{Executed, Kind, RpcError};
-use crate::node::{NodeId, NodeInfo};
+use crate::node::NodeId;
 use crate::service::{MethodDescriptor, Partial, Routing};
 use crate::slot::Slot;
 
@@ -40,11 +40,7 @@ impl Fanout {
 
 impl Caller for Fanout {
     fn takes_compact(&self, method: &MethodDescriptor, target: &Target) -> bool {
-        let takes = |node: &NodeInfo| self.one.takes_compact(method, &Target::Node(node.id.clone(), None));
-        match target {
-            Target::All => self.shared.groups.get(method.group).members().iter().all(takes),
-            _ => self.one.takes_compact(method, target),
-        }
+        self.one.takes_compact(method, target)
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {

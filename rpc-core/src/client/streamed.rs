@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::far::Far;
 use super::near::{Near, context};
 use super::typed::read_value;
-use crate::call::items::Source;
+use crate::call::items::{Source, nested};
 use crate::call::{Context, Deadline, Outcome};
 use crate::codec::args::ArgsWriter;
 use crate::codec::finite::EncodeError;
@@ -101,7 +101,7 @@ fn read<I: MethodResult>(item: Outcome) -> Result<I, RpcError> {
     match item {
         Outcome::Value(body) => read_value(&body).map(|value| I::from_result(Ok(value))),
         Outcome::Failure { data, .. } => read_value(&data).map(|failure| I::from_result(Err(failure))),
-        Outcome::Stream(_) => Err(RpcError::new(Kind::Protocol, "an item of a stream is itself a stream")),
+        Outcome::Stream(_) => Err(nested()),
     }
 }
 
@@ -184,10 +184,9 @@ impl<'a> Far<'a> {
         };
         Box::pin(async move {
             match sent.outcome().await {
-                Ok(Outcome::Stream(items)) => match items.take() {
-                    Some(source) => R::streams(Held::streamed(Origin::Far(source), whole)),
-                    None => R::refused(RpcError::new(Kind::Internal, "somebody else has taken the stream's items")),
-                },
+                Ok(Outcome::Stream(items)) => items
+                    .take()
+                    .map_or_else(R::refused, |source| R::streams(Held::streamed(Origin::Far(source), whole))),
                 Ok(Outcome::Failure { data, .. }) => read_value(&data).map_or_else(R::refused, R::fails),
                 Ok(Outcome::Value(_)) => R::refused(not_a_stream()),
                 Err(error) => R::refused(error),

@@ -58,8 +58,7 @@ pub fn merge_replies<R: MethodResult<Value: Merge>>(
         return Err(absent.into_iter().next().map_or_else(none, |(_, error)| error));
     };
     absent.into_iter().for_each(|(node, error)| merged.absent(node, error));
-    let codec = if is_compact { Codec::Compact } else { Codec::Json };
-    Payload::written(codec, &merged)
+    Payload::written(Codec::of(is_compact), &merged)
         .map_err(|error| RpcError::new(Kind::Encode, format!("the merged reply {error}")).with_executed(Executed::Yes))
 }
 

@@ -18,6 +18,14 @@ pub enum Codec {
     Compact,
 }
 
+impl Codec {
+    /// The one that a flag says.
+    #[inline]
+    pub fn of(is_compact: bool) -> Self {
+        if is_compact { Self::Compact } else { Self::Json }
+    }
+}
+
 /// What was encoded. Cloning copies no bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Payload {

@@ -58,12 +58,12 @@ pub const WATCH_SILENCE: Duration = Duration::from_secs(3);
 const _: () = assert!(MAX_TXN_BYTES + 64 * MAX_KEY < (3 << 20) / 2, "etcd must take our largest transaction");
 const _: () = assert!(MAX_HISTORY_BYTES >= 2 * MAX_TXN_BYTES && MAX_BYTES >= MAX_TXN_BYTES);
 
-/// Checks that a transaction is one that every coordinator takes.
+/// Checks that a transaction is one that every coordinator takes; how many bytes its keys and values have.
 ///
 /// # Errors
 /// [`CoordinatorError::Refused`] for too many parts, too many bytes, a value that is no text, a key twice among the operations, or the
 /// revision 0, which writes nothing.
-pub fn check(txn: &Txn) -> Result<(), CoordinatorError> {
+pub fn check(txn: &Txn) -> Result<usize, CoordinatorError> {
     if txn.compares.len() > MAX_TXN_PARTS || txn.ops.len() + txn.reads.len() > MAX_TXN_PARTS {
         return refuse(format!(
             "a transaction has at most {MAX_TXN_PARTS} comparisons, and as many operations and reads"
@@ -94,21 +94,7 @@ pub fn check(txn: &Txn) -> Result<(), CoordinatorError> {
     if bytes > MAX_TXN_BYTES {
         return refuse(format!("a transaction has at most {MAX_TXN_BYTES} bytes, this one {bytes}"));
     }
-    Ok(())
-}
-
-/// About how much memory a transaction takes, in bytes.
-pub fn size(txn: &Txn) -> usize {
-    /// Of a part, besides its texts.
-    const PART: usize = 64;
-    let compared = txn.compares.iter().map(|compare| match compare {
-        Compare::Absent(key) | Compare::Present(key) | Compare::Unchanged(key, _) => key.len() + PART,
-    });
-    let written = txn.ops.iter().map(|op| match op {
-        Op::Put { key, value, .. } => key.len() + value.len() + PART,
-        Op::Delete(key) => key.len() + PART,
-    });
-    compared.chain(written).chain(txn.reads.iter().map(|key| key.len() + PART)).sum()
+    Ok(bytes)
 }
 
 /// Checks a lease's time to live.

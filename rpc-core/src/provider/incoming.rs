@@ -198,7 +198,7 @@ impl Incoming {
         })
     }
 
-    pub(super) fn not_here(&self, slot: Slot, why: NotHere) -> RpcError {
+    fn not_here(&self, slot: Slot, why: NotHere) -> RpcError {
         let (kind, message) = match why {
             NotHere::Moved(owner) => {
                 return RpcError::new(Kind::Moved, format!("slot {slot} belongs to node {}", owner.node.id))

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::Stream;
-use rpc_core::call::items::Source;
+use rpc_core::call::items::{Source, nested};
 use rpc_core::call::{Items, Outcome};
 use rpc_core::codec::envelope::Id;
 use rpc_core::transport::http::LINES;
@@ -35,8 +35,7 @@ const LEAVING_LOOKS: u32 = 2;
 /// # Errors
 /// Somebody else has taken them.
 pub(super) fn response(node: &Node, id: &Id<'_>, items: &Items) -> Result<Response, RpcError> {
-    let taken = || RpcError::new(Kind::Internal, "somebody else has taken the stream's items");
-    let source = items.take().ok_or_else(taken)?;
+    let source = items.take()?;
     let first = format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"stream\":true}}\n", id.as_json());
     let look = Box::pin(sleep(LOOK));
     let node = node.clone();
@@ -113,9 +112,7 @@ fn line(item: Option<Result<Outcome, RpcError>>) -> Bytes {
         Some(Ok(Outcome::Failure { message, data })) => {
             put_error(&mut line, "item_error", FAILURE, &message, data.bytes());
         }
-        Some(Ok(Outcome::Stream(_))) => {
-            put_ours(&mut line, &RpcError::new(Kind::Internal, "an item of a stream is itself a stream"));
-        }
+        Some(Ok(Outcome::Stream(_))) => put_ours(&mut line, &nested()),
         Some(Err(error)) => put_ours(&mut line, &error),
         None => line.extend_from_slice(b"{\"end\":true"),
     }

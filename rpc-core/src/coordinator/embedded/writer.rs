@@ -45,7 +45,7 @@ pub(super) struct Waiting {
 }
 
 /// The orders that wait, in two lanes that take turns: a disk that cannot keep up with beats, which wait long, must not starve what waits for a moment, such
-/// as the ends of leases.
+/// as the ends of leases. What other nodes ask for all counts as waiting long, as they do not say.
 #[derive(Default)]
 struct Lanes {
     hasty: VecDeque<Waiting>,
@@ -122,7 +122,7 @@ impl Writer {
     pub(super) async fn carry_out(&self, order: Order, patience: Duration) -> Result<Done, CoordinatorError> {
         let size = match &order {
             // What is out of bounds would take more memory than a place.
-            Order::Transact(txn) => bounds::check(txn).map(|()| bounds::size(txn))?,
+            Order::Transact(txn) => bounds::check(txn)?,
             _ => 0,
         };
         let (answer, answered) = oneshot::channel();

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rpc_core::call::deadline::MAX_DEADLINE;
 use rpc_core::call::{Call, Deadline, Outcome, Path, Reply, Target};
 use rpc_core::codec::envelope::{MAX_DEPTH, depth_within};
-use rpc_core::codec::payload::Payload;
+use rpc_core::codec::payload::{Codec, Payload};
 use rpc_core::limits::MAX_HOPS;
 use rpc_core::provider::Incoming;
 use rpc_core::service::MethodDescriptor;
@@ -120,7 +120,7 @@ impl Calls<'_> {
         let text = frame.path.text();
         Ok(Call {
             method,
-            params: if frame.compact { Payload::compact(params) } else { Payload::json(params) },
+            params: Payload::of(Codec::of(frame.compact), params),
             target: Target::Node(self.node.here().id.clone(), frame.slot.map(|(slot, _)| slot)),
             epoch: frame.slot.map_or(0, |(_, epoch)| epoch),
             deadline: Deadline::counted_from(self.at, wait),

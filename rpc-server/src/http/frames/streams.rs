@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rpc_core::call::items::nested;
 use rpc_core::call::{Items, Outcome, Reply};
 use rpc_core::transport::frames::{
     FIRST_CREDIT, MAX_CREDIT, Of, cost, failure_payload, write_stream_begin, write_stream_item,
@@ -123,7 +124,7 @@ impl State {
         let (failed, payload) = match item {
             Outcome::Value(value) => (false, value.bytes().clone()),
             Outcome::Failure { message, data } => (true, Bytes::from(failure_payload(&message, data.bytes()))),
-            Outcome::Stream(_) => return Err(RpcError::new(Kind::Internal, "an item of a stream is itself a stream")),
+            Outcome::Stream(_) => return Err(nested()),
         };
         if let Some(sending) = self.streams.open.get_mut(&request) {
             sending.credit -= cost(payload.len());
@@ -142,9 +143,7 @@ impl Answers {
     /// # Errors
     /// Why it ended early.
     pub(super) async fn stream(&self, request: u64, run: u64, items: &Items) -> Result<(), RpcError> {
-        let Some(mut source) = items.take() else {
-            return Err(RpcError::new(Kind::Internal, "somebody else has taken the stream's items"));
-        };
+        let mut source = items.take()?;
         {
             let mut state = self.lock();
             if !state.is_running(request, run) {

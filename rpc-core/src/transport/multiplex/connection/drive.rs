@@ -188,13 +188,14 @@ impl Driver {
             rest = rest.get(consumed..).unwrap_or_default();
             let (request, answer) = match frame {
                 Frame::Reply { request, compact, covered, value } if !compact || shared.agreed.same_build => {
-                    let value = Payload::of(codec(compact), state.payload(request, frames, value)?);
+                    let value = Payload::of(Codec::of(compact), state.payload(request, frames, value)?);
                     (request, Ok(Reply { outcome: Outcome::Value(value), covered: covered.iter().collect() }))
                 }
                 Frame::Failure { request, compact, payload } if !compact || shared.agreed.same_build => {
                     let payload = state.payload(request, frames, payload)?;
                     let (message, data) = read_failure(&payload)?;
-                    let (message, data) = (message.to_owned(), Payload::of(codec(compact), payload.slice_ref(data)));
+                    let (message, data) =
+                        (message.to_owned(), Payload::of(Codec::of(compact), payload.slice_ref(data)));
                     (request, Ok(Reply::new(Outcome::Failure { message, data })))
                 }
                 Frame::StreamBegin { request } => {
@@ -320,10 +321,6 @@ async fn wanted(shared: &Shared, is_ticking: bool, is_blocked: bool) {
 #[cold]
 pub(super) fn never_asked(frame: &Frame<'_>) -> Fault {
     Fault::Unexpected { kind: frame.kind(), why: "its request was never sent" }
-}
-
-fn codec(is_compact: bool) -> Codec {
-    if is_compact { Codec::Compact } else { Codec::Json }
 }
 
 /// The node's error.

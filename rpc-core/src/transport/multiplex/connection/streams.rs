@@ -131,7 +131,7 @@ pub(super) fn take_in(state: &mut State, frame: &Frame<'_>, frames: &Bytes) -> R
             state.parts.add(Of::Item, request, bytes)?;
             return Ok(None);
         }
-        Frame::StreamItem { compact: true, .. } => return Err(wrong("no compact payloads were agreed")),
+        Frame::StreamItem { compact: true, .. } => return Err(wrong("items are JSON")),
         Frame::StreamItem { failed, item, .. } => {
             let payload = state.parts.finish(Of::Item, request, item)?;
             let payload = payload.map_or_else(|| kept(frames, item), Bytes::from);
