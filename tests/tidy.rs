@@ -9,8 +9,9 @@ use std::process::Command;
 const MOST_LINES: usize = 400;
 
 /// The modules of `rpc-core`, from the bottom up. A file uses what stands before its own module, and its own module.
-const CORE: [&str; 20] = [
+const CORE: [&str; 21] = [
     "limits",
+    "stripes",
     "clock",
     "slot",
     "node",

@@ -172,10 +172,4 @@ pub trait Caller: Send + Sync + 'static {
     fn takes_compact(&self, _method: &MethodDescriptor, _target: &Target) -> bool {
         false
     }
-
-    /// As [`call`](Self::call), of a call that its caller keeps, as it may have to try again. Copies it, unless a caller knows better; it may be
-    /// sent before the future is polled.
-    fn call_kept<'a>(&'a self, call: &Call) -> BoxFuture<'a, Result<Reply, RpcError>> {
-        self.call(call.clone())
-    }
 }

@@ -12,7 +12,7 @@
 //! - [`transport`]: peers, their budgets, and the HTTP connection to them
 //! - [`codec`]: JSON-RPC envelopes, arguments, finite numbers
 //! - [`provider`]: the node's side: registry, dispatch, guarded running
-//! - [`call`], [`build`], [`merge`], [`clock`], [`error`], [`node`], [`slot`], [`limits`]: the words that all of these speak
+//! - [`call`], [`build`], [`merge`], [`clock`], [`error`], [`node`], [`slot`], [`stripes`], [`limits`]: the words that all of these speak
 
 pub mod service;
 
@@ -41,6 +41,7 @@ pub mod limits;
 pub mod merge;
 pub mod node;
 pub mod slot;
+pub mod stripes;
 
 #[doc(hidden)]
 pub mod private;

@@ -6,13 +6,14 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::service::MethodDescriptor;
+use crate::stripes::Striped;
 
 /// The name of one call, the same through every retry and hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallId {
     /// Random per client runtime; knowing it is what entitles to cancel the call.
     pub session: u64,
-    /// The how-manieth call of the session, from 1.
+    /// Its number in the session, from 1, which no other call has. Later calls mostly have greater ones.
     pub sequence: u64,
     /// The session has the answer of every call up to this sequence.
     pub acked: u64,
@@ -64,12 +65,25 @@ impl FromStr for CallId {
     }
 }
 
+/// So many numbers are taken at once for calls of some threads that leave no record: one look at what all threads share for so many calls.
+const BLOCK: u64 = 64;
+
 /// The numbering of one client runtime's calls, and which of them are answered.
 #[derive(Debug)]
 pub struct Session {
     id: u64,
     // Held for an addition or a removal, never across an await.
     numbers: Arc<Mutex<Numbers>>,
+    blocks: Striped<Block>,
+}
+
+/// Numbers for calls that leave no record.
+#[derive(Debug, Default)]
+struct Block {
+    next: u64,
+    end: u64,
+    /// What was answered when they were taken.
+    acked: u64,
 }
 
 #[derive(Debug)]
@@ -106,12 +120,24 @@ impl Session {
 
     /// A session of this number, which nobody else has or can guess.
     pub fn of(id: u64) -> Self {
-        Self { id, numbers: Arc::new(Mutex::new(Numbers { next: 1, open: BTreeSet::new() })) }
+        let numbers = Numbers { next: 1, open: BTreeSet::new() };
+        Self { id, numbers: Arc::new(Mutex::new(numbers)), blocks: Striped::default() }
     }
 
-    /// The id of the next call, if that leaves no record: nobody is told when it is answered.
+    /// The id of the next call, if that leaves no record: nobody is told when it is answered. What was answered before is up to date.
     pub fn next(&self) -> CallId {
         locked(&self.numbers).next(self.id)
+    }
+
+    /// As [`next`](Self::next), from numbers that were taken before: what was answered was so by then.
+    fn next_of_block(&self) -> CallId {
+        self.blocks.with(|block| {
+            if block.next == block.end {
+                *block = locked(&self.numbers).block();
+            }
+            block.next += 1;
+            CallId { session: self.id, sequence: block.next - 1, acked: block.acked }
+        })
     }
 
     /// The id of the next call, if that leaves a record.
@@ -130,7 +156,7 @@ impl Session {
     /// The id of the next call of `method`, and what must live until it is answered.
     pub fn number(&self, method: &MethodDescriptor) -> (CallId, Option<Numbered>) {
         if !method.is_recorded() {
-            return (self.next(), None);
+            return (self.next_of_block(), None);
         }
         let numbered = self.open();
         (numbered.id, Some(numbered))
@@ -142,6 +168,12 @@ impl Numbers {
         let (sequence, acked) = (self.next, self.acked());
         self.next += 1;
         CallId { session, sequence, acked }
+    }
+
+    fn block(&mut self) -> Block {
+        let (next, acked) = (self.next, self.acked());
+        self.next += BLOCK;
+        Block { next, end: self.next, acked }
     }
 
     fn acked(&self) -> u64 {
@@ -199,6 +231,23 @@ mod tests {
         assert_eq!(session.next().acked, 2, "the first is still open");
         drop(first);
         assert_eq!((session.acked(), session.next().acked), (6, 6));
+    }
+
+    #[test]
+    fn calls_without_a_record_have_numbers_of_their_own_and_acknowledge_no_open_call() {
+        let session = Session::new();
+        let first = session.open();
+        let mut seen = BTreeSet::from([first.id().sequence]);
+        for n in 0..3 * BLOCK {
+            let id = session.next_of_block();
+            assert!(seen.insert(id.sequence) && id.acked < first.id().sequence, "{id}");
+            assert_eq!(id.to_string().parse(), Ok(id));
+            if n % 5 == 0 {
+                assert!(seen.insert(session.open().id().sequence));
+            }
+        }
+        drop(first);
+        assert_eq!(session.acked(), *seen.last().expect("many").max(&(session.next().sequence - 1)));
     }
 
     #[test]

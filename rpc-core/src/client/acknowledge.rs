@@ -86,7 +86,7 @@ async fn tell(peer: &Peer, id: CallId) {
     };
     // Tried once: a node that cannot be told may be gone, or is of a build that does not know of this.
     peer.owed.told(id.acked);
-    if let Err(error) = peer.call(&call).await {
+    if let Err(error) = peer.call(call).await {
         tracing::debug!(%error, "a node was not told that its answers have arrived");
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::Wherever;
 use super::counts::Counts;
 use super::fanout::Fanout;
+use super::lanes::Lanes;
 use super::router::Router;
 use super::shared::Shared;
 use crate::build::Build;
@@ -161,6 +162,7 @@ impl WhereverBuilder {
             here: self.here,
             groups: self.groups,
             peers: Peers::new(transport),
+            lanes: Lanes::default(),
             session,
             counts: Counts::default(),
             balance: Balance::default(),

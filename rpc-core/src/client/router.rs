@@ -1,15 +1,15 @@
 //! Takes a call to the node that is to run it: finds the owner, follows redirects, waits, retries.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, Either};
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::acknowledge;
 use super::refresh;
 use super::retry::{ASK_AGAIN_WITHIN, Retry, Step, Told};
+use super::routed::Routed;
 use super::shared::Shared;
 use crate::call::{Call, Caller, Reply, Target};
 use crate::error::{Executed, Kind, RpcError};
@@ -26,13 +26,26 @@ const MANY_REDIRECTED: usize = 8;
 pub struct Router(pub(super) Arc<Shared>);
 
 /// Where one try goes.
-enum Place {
+pub(super) enum Place {
     Here(LocalDispatch),
     Peer(Arc<Peer>),
 }
 
+/// A first try that has failed.
+pub(super) struct Failed {
+    pub(super) error: RpcError,
+    pub(super) place: Place,
+    /// When it was sent, if it was.
+    pub(super) sent: Option<Instant>,
+}
+
 impl Caller for Router {
     fn takes_compact(&self, method: &MethodDescriptor, target: &Target) -> bool {
+        if let Target::Slot(slot) = target
+            && let Some((way, _)) = self.0.lanes.find(&self.0, method.group, *slot)
+        {
+            return way.peer.takes_compact(method, target);
+        }
         let group = self.0.groups.get(method.group);
         let node = match target {
             Target::Slot(slot) => group.owner(*slot).map(|owner| owner.node),
@@ -46,33 +59,45 @@ impl Caller for Router {
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
-        Box::pin(async move {
-            let mut worst = None;
-            // What one try may have done, no later refusal undoes.
-            self.call_one(call, &mut worst).await.map_err(|error| over_all_tries(error, worst))
-        })
+        Box::pin(Routed::new(self, call))
     }
 }
 
 impl Router {
+    /// Tries until there is an answer or a final error, after a first try that has failed, if there was one.
+    pub(super) async fn go_on(&self, call: Call, failed: Option<Failed>) -> Result<Reply, RpcError> {
+        let mut worst = None;
+        // What one try may have done, no later refusal undoes.
+        self.call_one(call, failed, &mut worst).await.map_err(|error| over_all_tries(error, worst))
+    }
+
     /// Tries until there is an answer or a final error, in no case beyond the deadline. `worst` is the failure of the try that may
     /// have done most.
-    async fn call_one(&self, mut call: Call, worst: &mut Option<RpcError>) -> Result<Reply, RpcError> {
+    async fn call_one(
+        &self,
+        mut call: Call,
+        failed: Option<Failed>,
+        worst: &mut Option<RpcError>,
+    ) -> Result<Reply, RpcError> {
         let group = self.0.groups.get(call.method.group);
         let mut retry = Retry::new(call.method.repeatable(), self.0.can_learn()).recorded(call.method.is_recorded());
-        let began = Instant::now();
-        if call.deadline.instant() <= began {
+        let began = failed.as_ref().and_then(|failed| failed.sent).unwrap_or_else(Instant::now);
+        if failed.is_none() && call.deadline.instant() <= began {
             return Err(RpcError::new(Kind::Deadline, "the deadline had passed before the call was sent"));
         }
+        let mut failed = failed.map(|failed| (failed.error, Some(failed.place)));
         let mut avoid: Vec<NodeId> = Vec::new();
         // Retries earn nothing, or a storm of them would pay for itself.
         let mut earns = true;
         loop {
-            let (error, place) = match self.place(&group, &mut call, &avoid) {
-                Err(error) => (error, None),
-                Ok(place) => match self.try_at(&place, &call, earns).await {
-                    Ok(reply) => return Ok(reply),
-                    Err(error) => (error, Some(place)),
+            let (error, place) = match failed.take() {
+                Some(first) => first,
+                None => match self.place(&group, &mut call, &avoid) {
+                    Err(error) => (error, None),
+                    Ok(place) => match self.try_at(&place, &call, earns).await {
+                        Ok(reply) => return Ok(reply),
+                        Err(error) => (error, Some(place)),
+                    },
                 },
             };
             if error.executed() > worst.as_ref().map_or(Executed::No, RpcError::executed) {
@@ -171,15 +196,9 @@ impl Router {
         }
     }
 
-    // No `async fn`, whose future would be that of both ways and what they are chosen by.
-    fn try_at<'a>(
-        &self,
-        place: &'a Place,
-        call: &Call,
-        earns: bool,
-    ) -> impl Future<Output = Result<Reply, RpcError>> + use<'a> {
+    async fn try_at(&self, place: &Place, call: &Call, earns: bool) -> Result<Reply, RpcError> {
         match place {
-            Place::Here(here) => Either::Left(here.call_kept(call)),
+            Place::Here(here) => here.call(call.clone()).await,
             Place::Peer(peer) => {
                 self.0.counts.remote.add();
                 if earns {
@@ -188,7 +207,7 @@ impl Router {
                 if call.method.is_recorded() {
                     acknowledge::note(&self.0, peer, call.id);
                 }
-                Either::Right(peer.call(call))
+                peer.call(call.clone()).await
             }
         }
     }

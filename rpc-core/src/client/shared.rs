@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::acknowledge;
 use super::counts::Counts;
+use super::lanes::Lanes;
 use crate::call::id::Session;
 use crate::provider::here::{Here, Settings};
 use crate::route::balance::Balance;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) here: Option<Arc<Here>>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) peers: Peers,
+    pub(super) lanes: Lanes,
     pub(crate) session: Session,
     pub(crate) counts: Counts,
     pub(crate) balance: Balance,

@@ -1,6 +1,7 @@
 //! A group: the nodes that share one slot map, and that map.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +23,8 @@ pub struct Group {
     map: SlotMap,
     // Indices in `map` point into this list, so it only ever grows. Held for a look-up or a push, never across an await.
     members: RwLock<Vec<Member>>,
+    // How often another node, or the same at another address, took a place in the list; changed while it is held for that.
+    edition: AtomicU64,
     // In a program that is no node, no slot ever opens.
     cells: Cells,
     park: Park,
@@ -82,6 +85,7 @@ impl Group {
             name: name.to_owned(),
             map: SlotMap::new(),
             members: RwLock::default(),
+            edition: AtomicU64::new(0),
             changes: Changes::default(),
             cells: Cells::new(),
             park: Park::default(),
@@ -216,9 +220,25 @@ impl Group {
     /// The owner of `slot`.
     pub fn owner(&self, slot: Slot) -> Option<Owner> {
         let entry = self.map.get(slot)?;
+        Some(Owner { node: self.node(entry.owner)?, epoch: entry.epoch })
+    }
+
+    /// The owner of `slot` as a number, which stands for the same node at the same address as long as the [edition](Self::edition) is the same.
+    #[inline]
+    pub fn ownership(&self, slot: Slot) -> Option<Ownership> {
+        self.map.get(slot)
+    }
+
+    /// The node of this number, also one that has left.
+    pub fn node(&self, number: u16) -> Option<Arc<NodeInfo>> {
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        let node = members.get(usize::from(entry.owner))?.info.clone();
-        Some(Owner { node, epoch: entry.epoch })
+        members.get(usize::from(number)).map(|member| member.info.clone())
+    }
+
+    /// Which edition of its members this is. Read it before them: what was read later is of it, or of a newer one.
+    #[inline]
+    pub fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
     }
 
     /// The epoch of `slot`; 0 if nobody owns it.
@@ -285,7 +305,7 @@ impl Group {
         if !self.map.advance(slot, next) {
             return;
         }
-        if self.is_fixed && self.here.is_some() && self.here == self.node_at(next.owner) {
+        if self.is_fixed && self.here.is_some() && self.here == self.node(next.owner).map(|node| node.id.clone()) {
             self.cells.open(slot);
         }
         self.park.wake(slot);
@@ -304,11 +324,6 @@ impl Group {
             self.park.wake(slot);
         }
         index.is_some()
-    }
-
-    fn node_at(&self, index: u16) -> Option<NodeId> {
-        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        members.get(usize::from(index)).map(|member| member.info.id.clone())
     }
 
     fn index(&self, node: &NodeId) -> Option<u16> {
@@ -428,14 +443,19 @@ impl Group {
         members.iter_mut().for_each(|member| member.is_listed = false);
         let mut indices = Vec::with_capacity(nodes.len());
         for node in nodes {
-            let member = Member { info: Arc::new(node.clone()), is_listed: true };
+            let info = || Arc::new(node.clone());
             let index = match by_id.get(&node.id) {
                 Some(&index) => {
-                    members[index] = member;
+                    let member = &mut members[index];
+                    member.is_listed = true;
+                    if *member.info != *node {
+                        member.info = info();
+                        self.edition.fetch_add(1, Ordering::Release);
+                    }
                     index
                 }
                 None if members.len() < MAX_NODES => {
-                    members.push(member);
+                    members.push(Member { info: info(), is_listed: true });
                     members.len() - 1
                 }
                 None => break,
@@ -526,5 +546,14 @@ mod tests {
         assert_eq!(group.view(), second, "a redirect counts only until the next map");
         group.install(&view(&[(0, 199, 0, 1)]));
         assert_eq!(group.view(), second, "older epochs are no news");
+        let (edition, mut moved) = (group.edition(), second);
+        moved.nodes.push(node("c:1"));
+        group.install(&moved);
+        assert_eq!(group.edition(), edition, "every number stands for the same node still");
+        moved.nodes[1].address = "b:2".to_owned();
+        group.install(&moved);
+        assert_ne!(group.edition(), edition);
+        let owner = group.ownership(slot(120)).and_then(|entry| group.node(entry.owner)).expect("b owns it");
+        assert_eq!(owner.address, "b:2");
     }
 }

@@ -4,6 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
+use crate::stripes::Counter;
+
 /// Thousandths of a retry that each call earns: one retry for five calls.
 const EARNED_PER_CALL: u64 = 200;
 
@@ -17,39 +19,43 @@ const THOUSAND: u64 = 1000;
 
 /// A token bucket in thousandths of a retry.
 #[derive(Debug)]
-pub struct Budget(Mutex<Bucket>);
+pub struct Budget {
+    /// First tries. What they earn is added up when a retry is asked for: every call counts itself, and few ask.
+    calls: Counter,
+    bucket: Mutex<Bucket>,
+}
 
 #[derive(Debug)]
 struct Bucket {
     thousandths: u64,
+    /// So many of the first tries are in it.
+    counted: u64,
     filled: Instant,
 }
 
 impl Budget {
     /// A budget with one second's worth saved.
     pub fn new() -> Self {
-        Self(Mutex::new(Bucket { thousandths: EARNED_PER_SECOND * THOUSAND, filled: Instant::now() }))
+        let bucket = Bucket { thousandths: EARNED_PER_SECOND * THOUSAND, counted: 0, filled: Instant::now() };
+        Self { calls: Counter::default(), bucket: Mutex::new(bucket) }
     }
 
     /// Earns for one first try.
+    #[inline]
     pub fn earn(&self) {
-        self.with(|bucket| bucket.add(EARNED_PER_CALL));
+        self.calls.add();
     }
 
     /// Spends one retry; false if there is none left.
     pub fn spend(&self) -> bool {
-        self.with(|bucket| {
-            bucket.refill();
-            let enough = bucket.thousandths >= THOUSAND;
-            if enough {
-                bucket.thousandths -= THOUSAND;
-            }
-            enough
-        })
-    }
-
-    fn with<R>(&self, body: impl FnOnce(&mut Bucket) -> R) -> R {
-        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.count(self.calls.total());
+        bucket.refill();
+        let enough = bucket.thousandths >= THOUSAND;
+        if enough {
+            bucket.thousandths -= THOUSAND;
+        }
+        enough
     }
 }
 
@@ -62,6 +68,12 @@ impl Default for Budget {
 impl Bucket {
     fn add(&mut self, thousandths: u64) {
         self.thousandths = (self.thousandths + thousandths).min(MOST_SAVED * THOUSAND);
+    }
+
+    fn count(&mut self, calls: u64) {
+        let more = calls.saturating_sub(self.counted);
+        self.counted = calls;
+        self.add(more.saturating_mul(EARNED_PER_CALL));
     }
 
     fn refill(&mut self) {
@@ -87,5 +99,13 @@ mod tests {
         });
         let spent = spent.count();
         assert!((200..=260).contains(&spent), "{spent}");
+    }
+
+    #[test]
+    fn a_long_quiet_saves_no_more_than_a_burst_may_spend() {
+        let budget = Budget::new();
+        (0..100_000).for_each(|_| budget.earn());
+        let spent = (0..1000).filter(|_| budget.spend()).count();
+        assert!((50..=60).contains(&spent), "{spent}");
     }
 }

@@ -9,6 +9,7 @@ pub mod dial;
 mod fixtures;
 pub mod outbox;
 mod peer;
+pub mod turns;
 pub mod waiters;
 
 use std::sync::{Arc, OnceLock};
@@ -16,9 +17,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use self::peer::FramesPeer;
+pub use self::peer::FramesPeer;
 use super::http::{HttpSettings, HttpTransport};
-use super::peers::Transport;
+use super::peers::{Reach, Transport};
 use crate::build::Build;
 use crate::call::Caller;
 use crate::cluster::hand_over::{Answer, Question};
@@ -64,12 +65,20 @@ impl FramesTransport {
         let settings = Settings { connect_timeout: http.connect_timeout, max_message: http.max_message, build };
         Ok(Self { plain, cluster, settings, random })
     }
+
+    fn peer(&self, node: &NodeInfo) -> FramesPeer {
+        let plain = self.plain.caller(node);
+        FramesPeer::new(&node.address, self.cluster.clone(), self.settings.clone(), plain, self.random)
+    }
 }
 
 impl Transport for FramesTransport {
     fn caller(&self, node: &NodeInfo) -> Arc<dyn Caller> {
-        let plain = self.plain.caller(node);
-        Arc::new(FramesPeer::new(&node.address, self.cluster.clone(), self.settings.clone(), plain, self.random))
+        Arc::new(self.peer(node))
+    }
+
+    fn reach(&self, node: &NodeInfo) -> Reach {
+        Reach::Frames(Box::new(self.peer(node)))
     }
 
     fn view<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<ClusterView, RpcError>> {

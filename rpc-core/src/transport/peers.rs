@@ -1,11 +1,10 @@
 //! The peers that this program talks to, each with its connection and its retry budget.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::Waker;
 
-use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::call::{Call, CallId, Caller, Reply, Target};
@@ -15,11 +14,18 @@ use crate::error::{Kind, RpcError};
 use crate::node::{NodeId, NodeInfo};
 use crate::service::MethodDescriptor;
 use crate::transport::budget::Budget;
+use crate::transport::multiplex::FramesPeer;
+use crate::transport::multiplex::connection::Waiting;
 
 /// A way to reach nodes.
 pub trait Transport: Send + Sync + 'static {
     /// A caller that sends to the node at `address`; nothing is dialed yet.
     fn caller(&self, node: &NodeInfo) -> Arc<dyn Caller>;
+
+    /// The same, and whether calls can be begun in place.
+    fn reach(&self, node: &NodeInfo) -> Reach {
+        Reach::Other(self.caller(node))
+    }
 
     /// Reads the cluster's map from the node at `address`.
     fn view<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<ClusterView, RpcError>>;
@@ -32,6 +38,14 @@ pub trait Transport: Send + Sync + 'static {
     }
 }
 
+/// How one peer is reached.
+pub enum Reach {
+    /// By frames, as far as it takes them.
+    Frames(Box<FramesPeer>),
+    /// In another way.
+    Other(Arc<dyn Caller>),
+}
+
 /// One peer.
 pub struct Peer {
     /// Who it is, and where.
@@ -40,7 +54,7 @@ pub struct Peer {
     pub budget: Budget,
     /// Which answers it does not know yet to have arrived.
     pub owed: Owed,
-    caller: Arc<dyn Caller>,
+    reach: Reach,
 }
 
 impl Peer {
@@ -48,13 +62,30 @@ impl Peer {
     ///
     /// # Errors
     /// What the peer or the way to it answered; it names the peer if it names no node.
-    pub fn call<'a>(&'a self, call: &Call) -> impl Future<Output = Result<Reply, RpcError>> + Send + use<'a> {
-        self.caller.call_kept(call).map_err(|error| error.at_node(&self.node.id))
+    pub async fn call(&self, call: Call) -> Result<Reply, RpcError> {
+        self.caller().call(call).await.map_err(|error| error.at_node(&self.node.id))
+    }
+
+    /// Sends `call` to this peer, if nothing has to be waited for but the reply, at which `waker` is woken; see [`FramesPeer::begin`]. Errors name
+    /// no node.
+    #[inline]
+    pub fn begin(&self, call: &Call, waker: &Waker) -> Option<Result<Waiting, RpcError>> {
+        match &self.reach {
+            Reach::Frames(peer) => peer.begin(call, waker),
+            Reach::Other(_) => None,
+        }
     }
 
     /// Whether a call may come in the compact codec, as far as is known.
     pub fn takes_compact(&self, method: &MethodDescriptor, target: &Target) -> bool {
-        self.caller.takes_compact(method, target)
+        self.caller().takes_compact(method, target)
+    }
+
+    fn caller(&self) -> &dyn Caller {
+        match &self.reach {
+            Reach::Frames(peer) => &**peer,
+            Reach::Other(caller) => &**caller,
+        }
     }
 }
 
@@ -134,7 +165,7 @@ impl Peers {
             return peer.clone();
         }
         let (budget, owed) = (Budget::new(), Owed::default());
-        let peer = Arc::new(Peer { node: node.clone(), budget, owed, caller: self.transport.caller(node) });
+        let peer = Arc::new(Peer { node: node.clone(), budget, owed, reach: self.transport.reach(node) });
         by_id.insert(node.id.clone(), peer.clone());
         peer
     }

@@ -8,12 +8,13 @@ mod shared;
 mod streams;
 mod waiting;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::SemaphorePermit;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use self::drive::Driver;
 use self::shared::Shared;
@@ -33,13 +34,21 @@ pub struct Connection {
     shared: Arc<Shared>,
 }
 
+/// A way to a connection, for the callers of some threads: each call that waits counts as one who holds it, and where all threads count at one
+/// place, they wait for each other. It does not keep the connection open.
+pub struct Line {
+    shared: Arc<Shared>,
+}
+
 /// The connection takes no calls any more, and has taken nothing of this one: another connection may.
 #[derive(Debug)]
 pub struct NotTaken(pub RpcError);
 
 /// What came of the attempt to write a call down.
 enum Begun {
-    Sent(Waiting),
+    Sent(Sent),
+    /// As many calls as the peer takes are under way.
+    NoTurn,
     /// Too much waits to be written.
     Full,
     /// No calls are taken any more.
@@ -48,14 +57,72 @@ enum Begun {
     Refused(RpcError),
 }
 
-/// One of the places for calls that the peer takes at once, if the call needs one.
-struct Turn<'a>(Option<SemaphorePermit<'a>>);
+/// A call that was written down.
+struct Sent {
+    request: u64,
+    /// It is one of those that the peer takes at once.
+    has_turn: bool,
+    /// Its deadline is too near to wait for a look at the clock.
+    is_short: bool,
+    at: Instant,
+}
+
+/// One of the places for calls that the peer takes at once, or none. Dropped, it is given back.
+struct Turn<'a> {
+    shared: &'a Shared,
+    is_held: bool,
+}
 
 impl Turn<'_> {
     /// Whoever waits for the reply gives it back.
-    fn passes_on(self) {
-        if let Some(turn) = self.0 {
-            turn.forget();
+    fn passes_on(mut self) {
+        self.is_held = false;
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.is_held {
+            let next = self.shared.lock().turns.give_back();
+            next.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// Waits for a turn.
+struct Queued<'a> {
+    shared: &'a Shared,
+    ticket: Option<u64>,
+}
+
+impl<'a> Queued<'a> {
+    /// A turn, once it has come; none where nobody has turns to give any more.
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Turn<'a>> {
+        let mut state = self.shared.lock();
+        let shared = self.shared;
+        if state.takes_no_calls() {
+            return Poll::Ready(Turn { shared, is_held: false });
+        }
+        let is_held = match self.ticket {
+            Some(ticket) => state.turns.has_come(ticket, cx.waker()),
+            None => state.turns.take(),
+        };
+        if is_held {
+            self.ticket = None;
+            return Poll::Ready(Turn { shared, is_held });
+        }
+        if self.ticket.is_none() {
+            self.ticket = Some(state.turns.wait(cx.waker().clone()));
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let next = self.shared.lock().turns.leave(ticket);
+            next.into_iter().for_each(Waker::wake);
         }
     }
 }
@@ -91,6 +158,16 @@ impl Connection {
         self.shared.lock().waiters.count()
     }
 
+    /// A way to it for some callers.
+    pub fn line(&self) -> Arc<Line> {
+        Arc::new(Line { shared: self.shared.clone() })
+    }
+
+    /// Whether `line` leads to it.
+    pub fn is_by(&self, line: &Line) -> bool {
+        Arc::ptr_eq(&self.shared, &line.shared)
+    }
+
     /// Sends `call`, and waits for its reply.
     ///
     /// # Errors
@@ -100,59 +177,31 @@ impl Connection {
     /// # Cancel safety
     /// Dropping the future takes the call back, unless its method is detached.
     pub async fn call(&self, call: &Call) -> Result<Answer, NotTaken> {
-        let turn = match self.turn(call).await {
-            Ok(turn) => turn,
-            Err(late) => return Ok(Err(late)),
-        };
+        let mut turn = Turn { shared: &self.shared, is_held: false };
         loop {
-            match self.send(call, &turn) {
-                Begun::Sent(waiting) => {
+            let waited = match self.shared.send(call, turn.is_held, None) {
+                Begun::Sent(sent) => {
                     turn.passes_on();
-                    return Ok(waiting.await);
+                    return Ok(Waiting::new(self.line(), call, &sent).await);
                 }
                 Begun::Over(not_taken) => return Err(not_taken),
                 Begun::Refused(error) => return Ok(Err(error)),
-                Begun::Full => {
-                    if let Err(late) = self.wait_for_room(call).await {
-                        return Ok(Err(late));
-                    }
-                }
+                Begun::Full => self.wait_for_room(call).await,
+                Begun::NoTurn => self.turn(call).await.map(|held| turn = held),
+            };
+            if let Err(late) = waited {
+                return Ok(Err(late));
             }
         }
     }
 
-    /// As [`call`](Self::call), if the call can be written down now: nothing is waited for but the reply. `None` if it cannot, or not on this
-    /// connection.
-    pub fn begin_call(&self, call: &Call) -> Option<Result<Waiting, RpcError>> {
-        let turn = self.free_turn(call)?;
-        match self.send(call, &turn) {
-            Begun::Sent(waiting) => {
-                turn.passes_on();
-                Some(Ok(waiting))
-            }
-            Begun::Refused(error) => Some(Err(error)),
-            Begun::Full | Begun::Over(_) => None,
-        }
-    }
-
-    /// Waits until fewer calls are under way than the peer takes; nobody waits for a turn on a connection that is over.
+    /// Waits until fewer calls are under way than the peer takes, or the connection is over.
     async fn turn(&self, call: &Call) -> Result<Turn<'_>, RpcError> {
-        if let Some(turn) = self.free_turn(call) {
-            return Ok(turn);
-        }
-        match timeout_at(call.deadline.instant(), self.shared.turns.acquire()).await {
-            Ok(turn) => Ok(Turn(turn.ok())),
-            Err(_passed) => Err(self.unsent(call, "before its turn came: as many calls as may be are under way")),
-        }
-    }
-
-    /// A turn for which nobody has to wait. A call that a running call waits for needs none: otherwise chains of calls between two nodes could
-    /// hold all turns in both directions.
-    fn free_turn(&self, call: &Call) -> Option<Turn<'_>> {
-        if call.path.depth() > 0 {
-            return Some(Turn(None));
-        }
-        self.shared.turns.try_acquire().ok().map(|turn| Turn(Some(turn)))
+        let mut queued = Queued { shared: &self.shared, ticket: None };
+        let turn = timeout_at(call.deadline.instant(), poll_fn(|cx| queued.poll(cx))).await;
+        turn.map_err(|_passed| {
+            self.shared.unsent(call, "before its turn came: as many calls as may be are under way")
+        })
     }
 
     /// Waits until what was said before has mostly been written, or the connection is over.
@@ -165,36 +214,66 @@ impl Connection {
             return Ok(());
         }
         let made = timeout_at(call.deadline.instant(), room).await;
-        made.map_err(|_passed| self.unsent(call, "before it could be written: the node does not read"))
+        made.map_err(|_passed| self.shared.unsent(call, "before it could be written: the node does not read"))
+    }
+}
+
+impl Line {
+    /// As [`Connection::call`], if the call can be written down now: nothing is waited for but the reply, at which `waker` is woken. `None` if it
+    /// cannot, or not on this connection.
+    pub fn begin(self: &Arc<Self>, call: &Call, waker: &Waker) -> Option<Result<Waiting, RpcError>> {
+        match self.shared.send(call, false, Some(waker)) {
+            Begun::Sent(sent) => Some(Ok(Waiting::new(self.clone(), call, &sent))),
+            Begun::Refused(error) => Some(Err(error)),
+            Begun::NoTurn | Begun::Full | Begun::Over(_) => None,
+        }
     }
 
-    /// Writes `call` down, if there is room; if so, its turn goes with it.
-    fn send(&self, call: &Call, turn: &Turn<'_>) -> Begun {
-        let left = call.deadline.remaining();
+    /// Whether the peer reads the compact codec.
+    pub fn is_same_build(&self) -> bool {
+        self.shared.agreed.same_build
+    }
+}
+
+impl Shared {
+    /// Writes `call` down, if there is room, and a turn for it. `waker` is woken when it is answered.
+    fn send(&self, call: &Call, has_turn: bool, waker: Option<&Waker>) -> Begun {
+        let at = Instant::now();
+        let left = call.deadline.instant().saturating_duration_since(at);
         if left.is_zero() {
             return Begun::Refused(self.unsent(call, "before it could be written"));
         }
-        if call.params.len() > self.shared.agreed.max_message {
+        if call.params.len() > self.agreed.max_message {
             return Begun::Refused(self.too_large(call));
         }
-        let mut guard = self.shared.lock();
+        // A call that a running call waits for needs no turn: otherwise chains of calls between two nodes could hold all turns in both directions.
+        let needs_turn = call.path.depth() == 0;
+        let mut guard = self.lock();
         let state = &mut *guard;
         if let Some(why) = state.ended.as_ref().or(state.leaving.as_ref()) {
-            let message = format!("the connection to {} takes no calls any more: {why}", self.shared.place);
+            let message = format!("the connection to {} takes no calls any more: {why}", self.place);
             return Begun::Over(NotTaken(RpcError::new(Kind::Unavailable, message).with_executed(Executed::No)));
         }
         if !state.has_room() {
             state.is_crowded = true;
             return Begun::Full;
         }
+        let takes_turn = needs_turn && !has_turn;
+        if takes_turn && !state.turns.take() {
+            return Begun::NoTurn;
+        }
         let begin = state.outbox.position();
-        let request = state.waiters.open();
+        let request = state.waiters.open(waker.cloned());
         let left_ms = u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         let pushed = state.outbox.push((Of::Call, request), call.params.bytes(), |out, payload| {
             CallFrame { payload, ..CallFrame::new(request, call, left_ms) }.write(out)
         });
         if let Err(unsendable) = pushed {
             state.waiters.close(request);
+            if takes_turn {
+                // It was free, so that nobody waits for it.
+                let _nobody = state.turns.give_back();
+            }
             let message = format!("{} cannot be sent: {unsendable}", call.method.full_name);
             return Begun::Refused(RpcError::new(Kind::TooLarge, message).with_executed(Executed::No));
         }
@@ -209,22 +288,22 @@ impl Connection {
         let must_wake = (must_tick || !is_alone) && state.must_wake();
         drop(guard);
         // What the socket does not take now is the driver's, also if it went to sleep meanwhile.
-        if must_wake | (is_alone && !self.shared.write() && self.shared.lock().must_wake()) {
-            self.shared.driver.wake();
+        if must_wake | (is_alone && !self.write() && self.lock().must_wake()) {
+            self.driver.wake();
         }
-        Begun::Sent(Waiting::new(&self.shared, turn.0.is_some(), request, call, is_short))
+        Begun::Sent(Sent { request, has_turn: needs_turn, is_short, at })
     }
 
     fn unsent(&self, call: &Call, when: &str) -> RpcError {
-        let message = format!("the deadline of {} to {} passed {when}", call.method.full_name, self.shared.place);
+        let message = format!("the deadline of {} to {} passed {when}", call.method.full_name, self.place);
         RpcError::new(Kind::Deadline, message).with_executed(Executed::No)
     }
 
     fn too_large(&self, call: &Call) -> RpcError {
-        let (size, most) = (call.params.len(), self.shared.agreed.max_message);
+        let (size, most) = (call.params.len(), self.agreed.max_message);
         let message = format!(
             "the arguments of {} have {size} bytes, and {} takes at most {most}",
-            call.method.full_name, self.shared.place
+            call.method.full_name, self.place
         );
         RpcError::new(Kind::TooLarge, message).with_executed(Executed::No)
     }

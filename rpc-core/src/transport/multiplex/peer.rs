@@ -1,8 +1,8 @@
 //! One peer: its connection, made when it is first needed and again when it broke, or plain HTTP where there can be none.
 
-use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -10,11 +10,12 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::time::{Instant, timeout_at};
 
 use super::Settings;
-use super::connection::{Connection, NotTaken};
+use super::connection::{Connection, Line, NotTaken, Waiting};
 use super::dial::{Dialed, dial};
 use crate::call::{Call, Caller, Reply, Target};
 use crate::error::{Executed, Kind, RpcError};
 use crate::service::{MethodDescriptor, is_any_compact};
+use crate::stripes::Striped;
 use crate::transport::frames::Hello;
 
 /// After a failed attempt the next one is made no sooner than this; longer after each further one.
@@ -35,7 +36,7 @@ const PLAIN: Duration = Duration::from_secs(60);
 type Dialing = Shared<BoxFuture<'static, Result<Dialed, RpcError>>>;
 
 /// A peer, spoken to by frames or, if it refuses them, by `plain`.
-pub(super) struct FramesPeer {
+pub struct FramesPeer {
     address: String,
     cluster: Arc<OnceLock<String>>,
     settings: Settings,
@@ -43,6 +44,8 @@ pub(super) struct FramesPeer {
     jitter: fn() -> u64,
     // Held for a look or a change; never across an await.
     link: Mutex<Link>,
+    /// Each thread's way to the connection, found again when that takes no calls any more.
+    lines: Striped<Option<Arc<Line>>>,
     /// The last connection was to an end of the same build. It says how arguments are best written before it is known how they go: only the
     /// connection that takes them decides.
     is_same_build: AtomicBool,
@@ -71,19 +74,6 @@ impl Caller for FramesPeer {
         self.is_same_build.load(Ordering::Relaxed)
     }
 
-    fn call_kept<'a>(&'a self, call: &Call) -> BoxFuture<'a, Result<Reply, RpcError>> {
-        let connection = match &*self.lock() {
-            Link::Up(connection, ..) => Some(connection.clone()),
-            _ => None,
-        };
-        let takes = |connection: &Arc<Connection>| !call.params.is_compact() || connection.is_same_build();
-        match connection.filter(takes).and_then(|connection| connection.begin_call(call)) {
-            Some(Ok(waiting)) => Box::pin(waiting),
-            Some(Err(error)) => Box::pin(ready(Err(error))),
-            None => self.call(call.clone()),
-        }
-    }
-
     fn call(&self, mut call: Call) -> BoxFuture<'_, Result<Reply, RpcError>> {
         Box::pin(async move {
             let mut closed = 0;
@@ -108,6 +98,26 @@ impl Caller for FramesPeer {
 }
 
 impl FramesPeer {
+    /// Sends `call`, if it can be sent now; then nothing is waited for but the reply, at which `waker` is woken. `None` if it cannot, or the peer would
+    /// not read it: nothing was sent then, and [`call`](Caller::call) does all that may be needed.
+    pub fn begin(&self, call: &Call, waker: &Waker) -> Option<Result<Waiting, RpcError>> {
+        let known = self.lines.with(|line| line.clone());
+        if let Some(begun) = known.as_ref().and_then(|line| Self::begin_on(line, call, waker)) {
+            return Some(begun);
+        }
+        let line = match &*self.lock() {
+            Link::Up(connection, ..) if !known.is_some_and(|known| connection.is_by(&known)) => connection.line(),
+            _ => return None,
+        };
+        let begun = Self::begin_on(&line, call, waker);
+        self.lines.with(|known| *known = Some(line));
+        begun
+    }
+
+    fn begin_on(line: &Arc<Line>, call: &Call, waker: &Waker) -> Option<Result<Waiting, RpcError>> {
+        if call.params.is_compact() && !line.is_same_build() { None } else { line.begin(call, waker) }
+    }
+
     pub(super) fn new(
         address: &str,
         cluster: Arc<OnceLock<String>>,
@@ -123,6 +133,7 @@ impl FramesPeer {
             plain,
             jitter,
             link,
+            lines: Striped::default(),
             is_same_build: AtomicBool::new(false),
         }
     }
@@ -145,12 +156,12 @@ impl FramesPeer {
                         *link = Link::Down { failures, last };
                         return Err(error);
                     }
-                    self.begin(&mut link, failures)
+                    self.begin_to_dial(&mut link, failures)
                 }
-                Link::Plain(_) => self.begin(&mut link, 0),
+                Link::Plain(_) => self.begin_to_dial(&mut link, 0),
                 Link::Down { failures, .. } => {
                     let failures = *failures;
-                    self.begin(&mut link, failures)
+                    self.begin_to_dial(&mut link, failures)
                 }
             }
         };
@@ -165,7 +176,7 @@ impl FramesPeer {
     }
 
     /// Begins to dial, in a task of its own: the caller that begins may be gone before the others who wait.
-    fn begin(&self, link: &mut Link, failures: u32) -> (Dialing, u32) {
+    fn begin_to_dial(&self, link: &mut Link, failures: u32) -> (Dialing, u32) {
         let (address, patience) = (self.address.clone(), self.settings.connect_timeout);
         let cluster = self.cluster.get().filter(|cluster| !cluster.is_empty()).cloned();
         // This end takes no calls on connections that it has made.
@@ -182,6 +193,8 @@ impl FramesPeer {
         });
         let dialing = dialing.boxed().shared();
         *link = Link::Dialing(dialing.clone(), failures);
+        // What leads to the former connection would keep its socket open.
+        self.lines.each(|line| *line = None);
         (dialing, failures)
     }
 

@@ -50,9 +50,9 @@ impl<T> Default for Waiters<T> {
 }
 
 impl<T> Waiters<T> {
-    /// A number for a request.
-    pub fn open(&mut self) -> u64 {
-        let state = State::Waiting { waker: None, reaches: 0, is_old: false };
+    /// A number for a request; `waker` is woken when it is known what it came to.
+    pub fn open(&mut self, waker: Option<Waker>) -> u64 {
+        let state = State::Waiting { waker, reaches: 0, is_old: false };
         if let Some(place) = self.free.pop() {
             let used = &mut self.places[place as usize];
             used.state = state;
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_reply_finds_its_caller_and_frees_its_place() {
         let mut waiters = Waiters::default();
-        let (a, b) = (waiters.open(), waiters.open());
+        let (a, b) = (waiters.open(None), waiters.open(None));
         assert_eq!(answered(&mut waiters, a), Some(Look::Waiting { is_old: false }));
         assert!(waiters.answer(a, "a").expect("sent").is_some());
         assert!(waiters.answer(b, "b").expect("sent").is_none(), "nobody has looked yet");
@@ -195,9 +195,9 @@ mod tests {
     #[test]
     fn a_late_reply_reaches_nobody_who_came_after() {
         let mut waiters = Waiters::default();
-        let a = waiters.open();
+        let a = waiters.open(None);
         assert_eq!(waiters.close(a), None);
-        let b = waiters.open();
+        let b = waiters.open(None);
         assert_ne!(a, b);
         assert!(waiters.answer(a, "late").expect("sent once").is_none());
         assert_eq!(answered(&mut waiters, b), Some(Look::Waiting { is_old: false }));
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn the_end_answers_each_that_waits_once() {
         let mut waiters = Waiters::default();
-        let (a, b, c) = (waiters.open(), waiters.open(), waiters.open());
+        let (a, b, c) = (waiters.open(None), waiters.open(None), waiters.open(None));
         waiters.reaches(c, 9);
         assert!(waiters.answer(b, "b").is_ok());
         assert!(waiters.grow_old(a).is_none() && waiters.grow_old(b).is_none());
@@ -227,11 +227,11 @@ mod tests {
     #[test]
     fn a_place_goes_on_when_its_uses_have_wrapped() {
         let mut waiters = Waiters::default();
-        let first = waiters.open();
+        let first = waiters.open(None);
         waiters.places[0].uses = u32::MAX;
         let last = number(0, u32::MAX);
         assert_eq!(waiters.close(last), None);
-        let next = waiters.open();
+        let next = waiters.open(None);
         assert_eq!((next, first), (0, 0), "the count has wrapped");
         assert!(waiters.answer(last, "late").expect("was sent before the wrap").is_none());
         assert_eq!(waiters.is_waiting(last), Ok(false));

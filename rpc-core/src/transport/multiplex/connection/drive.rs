@@ -232,7 +232,7 @@ impl Driver {
                 Frame::GoAway(json) => {
                     let reason = GoAway::parse(json)?.reason;
                     state.leaving.get_or_insert_with(|| format!("the node leaves: {reason}"));
-                    shared.turns.close();
+                    wakers.extend(state.turns.everybody());
                     continue;
                 }
                 Frame::Bye { code: ByeCode::Done, .. } => return Ok(Some("the node has closed it".to_owned())),

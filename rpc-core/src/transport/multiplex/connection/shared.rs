@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::Answer;
 use super::streams::Streams;
@@ -14,6 +15,7 @@ use crate::error::{Executed, Kind, RpcError};
 use crate::limits::ENVELOPE_ROOM;
 use crate::transport::frames::{Agreed, Of, Parts, write_cancel};
 use crate::transport::multiplex::outbox::{Outbox, Withdrawn};
+use crate::transport::multiplex::turns::Turns;
 use crate::transport::multiplex::waiters::{Look, Waiters};
 
 /// Bytes that may wait to be written before further calls wait: two of the largest messages.
@@ -26,8 +28,6 @@ pub(super) struct Shared {
     pub(super) place: String,
     pub(super) agreed: Agreed,
     pub(super) writer: OwnedWriteHalf,
-    /// As many as the peer takes calls at once; closed when no call begins any more.
-    pub(super) turns: Semaphore,
     // Held to encode a request, to look for a reply, or to take over those of one read; never across an await.
     state: Mutex<State>,
     /// The connection's own task.
@@ -38,6 +38,8 @@ pub(super) struct Shared {
 
 pub(super) struct State {
     pub(super) waiters: Waiters<Answer>,
+    /// As many as the peer takes calls at once.
+    pub(super) turns: Turns,
     /// Pieces of large replies whose last one is still to come.
     pub(super) parts: Parts,
     /// The streams that have begun, and have somebody who takes their items.
@@ -75,6 +77,7 @@ impl Shared {
     pub(super) fn new(writer: OwnedWriteHalf, place: &str, agreed: Agreed) -> Self {
         let state = State {
             waiters: Waiters::default(),
+            turns: Turns::new(agreed.max_in_flight),
             parts: Parts::new(agreed.max_message + ENVELOPE_ROOM, agreed.max_in_flight),
             streams: Streams::default(),
             outbox: Outbox::default(),
@@ -94,7 +97,6 @@ impl Shared {
         };
         Self {
             place: place.to_owned(),
-            turns: Semaphore::new(agreed.max_in_flight.min(Semaphore::MAX_PERMITS)),
             agreed,
             writer,
             state: Mutex::new(state),
@@ -109,9 +111,12 @@ impl Shared {
 
     /// Takes no new calls, and closes the connection when those that wait have their replies.
     pub(super) fn leave(&self, why: &str) {
-        self.lock().leaving.get_or_insert_with(|| why.to_owned());
+        let mut state = self.lock();
+        state.leaving.get_or_insert_with(|| why.to_owned());
+        let queue = state.turns.everybody();
+        drop(state);
         // Who waits for a turn goes elsewhere at once.
-        self.turns.close();
+        queue.into_iter().for_each(Waker::wake);
         self.driver.wake();
     }
 
@@ -138,8 +143,9 @@ impl Shared {
                         // What the peer said before is still to be read.
                         state.is_mute = true;
                         state.leaving.get_or_insert_with(|| error.to_string());
+                        let queue = state.turns.everybody();
                         drop(state);
-                        self.turns.close();
+                        queue.into_iter().for_each(Waker::wake);
                     }
                     return false;
                 }
@@ -147,17 +153,25 @@ impl Shared {
         }
     }
 
-    /// How it stands with `request`; see [`Waiters::look`].
-    pub(super) fn look(&self, request: u64, waker: &std::task::Waker) -> Option<Look<Answer>> {
+    /// How it stands with `request`, whose turn is given back with its answer; see [`Waiters::look`].
+    pub(super) fn look(&self, request: u64, has_turn: bool, waker: &Waker) -> Option<Look<Answer>> {
         let mut state = self.lock();
         let look = state.waiters.look(request, waker);
-        self.tell_if_last(state);
+        let is_over = matches!(look, Some(Look::Answered(_)));
+        let next = if is_over && has_turn { state.turns.give_back() } else { None };
+        if is_over {
+            self.tell_if_last(state);
+        } else {
+            drop(state);
+        }
+        next.into_iter().for_each(Waker::wake);
         look
     }
 
     /// Takes `request` back: its caller has gone. True if the peer cannot have read it whole, and never will.
-    pub(super) fn take_back(&self, request: u64, is_detached: bool) -> bool {
+    pub(super) fn take_back(&self, request: u64, has_turn: bool, is_detached: bool) -> bool {
         let mut state = self.lock();
+        let next = if has_turn { state.turns.give_back() } else { None };
         let withdrawn = state.outbox.withdraw(Of::Call, request);
         // Dropped when nothing is locked any more: that of a stream takes the stream back.
         let answer = state.waiters.close(request);
@@ -182,6 +196,7 @@ impl Shared {
         if made_room {
             self.room.notify_waiters();
         }
+        next.into_iter().for_each(Waker::wake);
         withdrawn.is_some()
     }
 
@@ -215,19 +230,24 @@ impl Shared {
             Err(if is_unsent { unsent.clone() } else { lost.clone() })
         });
         wakers.extend(state.streams.end_all(&lost));
+        wakers.extend(state.turns.everybody());
         state.young.clear();
         state.outbox.clear();
         state.parts = Parts::new(0, 0);
         state.is_crowded = false;
         drop(guard);
-        wakers.into_iter().for_each(std::task::Waker::wake);
-        // Who waits for room or for a turn is told by the next look.
+        wakers.into_iter().for_each(Waker::wake);
+        // Who waits for room is told by the next look.
         self.room.notify_waiters();
-        self.turns.close();
     }
 }
 
 impl State {
+    /// Whether no further call begins.
+    pub(super) fn takes_no_calls(&self) -> bool {
+        self.ended.is_some() || self.leaving.is_some()
+    }
+
     /// Whether the driver is to be woken, which is then the asker's to do.
     pub(super) fn must_wake(&mut self) -> bool {
         !std::mem::replace(&mut self.is_awake, true)
