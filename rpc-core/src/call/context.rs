@@ -42,12 +42,12 @@ pub struct Context {
     pub(crate) epoch: u64,
     // Interned, so that a local call counts no references.
     pub(crate) node: Option<&'static NodeId>,
-    // Boxed, since local calls have none.
+    // Boxed, since local calls have none; or, of a call that is over, the box for the next one.
     pub(crate) origin: Option<Box<Origin>>,
 }
 
 /// What a call that came over the network brought along.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
     pub(crate) id: Option<CallId>,
     pub(crate) trace: Option<Bytes>,
@@ -184,7 +184,9 @@ impl Context {
         let deadline = self.deadline;
         // What it shares with others does not wait for the next call.
         self.ancestors = Path::root();
-        self.origin = None;
+        if let Some(origin) = &mut self.origin {
+            **origin = Origin::default();
+        }
         // On a thread that is ending there is no next call.
         let _ended = SPARE.try_with(|spare| spare.set(Some(self)));
         deadline

@@ -201,6 +201,7 @@ pub(super) fn context(
     let ancestors = path?;
     // Filled where it stays, in one piece: a context that is put together step by step is copied at each.
     let mut context = Context::blank();
+    let spare = context.origin.take();
     *context = Context {
         deadline,
         default_wait: Some(home.map_or(DEFAULT_DEADLINE, |home| home.here.settings.default_deadline)),
@@ -210,7 +211,7 @@ pub(super) fn context(
         slot,
         epoch: home.zip(slot).map_or(0, |(home, slot)| home.group.epoch(slot)),
         node: home.map(|home| home.here.name()),
-        origin: None,
+        origin: spare,
     };
     Ok(context)
 }

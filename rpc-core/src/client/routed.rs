@@ -1,12 +1,13 @@
 //! A call on its way through the router. The first try is made in place, where the slot's owner and a connection to it are known, as they nearly always
-//! are: one box then holds all there is of a call that waits. Whatever else comes is for [`Router::go_on`].
+//! are: one box then holds all there is of a call that waits. Whatever else comes is for `Router::go_on`.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use super::acknowledge;
 use super::lanes::Way;
@@ -20,14 +21,16 @@ type Answer = Result<Reply, RpcError>;
 /// Becomes the reply. Dropping it takes the call back.
 pub(super) struct Routed<'a> {
     router: &'a Router,
+    /// Stays where it is for the first try; gone with the rest.
+    call: Option<Call>,
     stage: Stage<'a>,
 }
 
 enum Stage<'a> {
-    /// Not begun.
-    Fresh(Call),
+    /// Nothing is begun.
+    Fresh,
     /// The first try waits for its reply.
-    First(Call, Arc<Way>, Waiting),
+    First(Arc<Way>, Waiting),
     /// Further ones, or no first one of this kind.
     Rest(BoxFuture<'a, Answer>),
     /// It is answered.
@@ -35,15 +38,39 @@ enum Stage<'a> {
 }
 
 impl<'a> Routed<'a> {
+    #[inline]
     pub(super) fn new(router: &'a Router, call: Call) -> Self {
-        Self { router, stage: Stage::Fresh(call) }
+        Self { router, call: Some(call), stage: Stage::Fresh }
     }
 
-    fn over(&mut self) -> Option<(Call, Arc<Way>)> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::First(call, way, _answered) => Some((call, way)),
-            _ => None,
+    /// Makes the first try, if it can be made at once: then its call is written down, or cannot be sent at all.
+    fn begin(&mut self, waker: &Waker) -> Option<(Arc<Way>, Result<Waiting, RpcError>)> {
+        let call = self.call.as_mut()?;
+        let Target::Slot(slot) = call.target else { return None };
+        let shared = &self.router.0;
+        let (way, epoch) = shared.lanes.find(shared, call.method.group, slot)?;
+        call.epoch = epoch;
+        let begun = way.peer.begin(call, waker)?;
+        shared.counts.remote.add();
+        way.peer.budget.earn();
+        if call.method.is_recorded() {
+            acknowledge::note(shared, &way.peer, call.id);
         }
+        Some((way, begun))
+    }
+
+    #[cold]
+    fn go_on(&mut self, failed: Option<Failed>) {
+        self.stage = match self.call.take() {
+            Some(call) => Stage::Rest(Box::pin(self.router.go_on(call, failed))),
+            None => Stage::Over,
+        };
+    }
+
+    #[cold]
+    fn failed(&mut self, error: RpcError) {
+        let Stage::First(way, waiting) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        self.go_on(Some(Failed::at(&way, error, Some(waiting.sent()))));
     }
 }
 
@@ -54,35 +81,23 @@ impl Future for Routed<'_> {
         let this = &mut *self;
         loop {
             match &mut this.stage {
-                Stage::Fresh(call) => {
-                    let begun = this.router.begin(call, cx.waker());
-                    let Stage::Fresh(call) = std::mem::replace(&mut this.stage, Stage::Over) else { continue };
-                    this.stage = match begun {
-                        Some((way, Ok(waiting))) => {
-                            let must_be_polled = waiting.is_short();
-                            this.stage = Stage::First(call, way, waiting);
-                            if must_be_polled {
-                                continue;
-                            }
+                Stage::Fresh => match this.begin(cx.waker()) {
+                    Some((way, Ok(waiting))) => {
+                        let must_be_polled = waiting.is_short();
+                        this.stage = Stage::First(way, waiting);
+                        if !must_be_polled {
                             return Poll::Pending;
                         }
-                        Some((way, Err(error))) => this.router.rest(call, Some(Failed::at(way, error, None))),
-                        None => this.router.rest(call, None),
                     }
-                }
-                Stage::First(_, _, waiting) => {
-                    let sent = waiting.sent();
-                    let answer = std::task::ready!(Pin::new(waiting).poll(cx));
-                    let was = this.over();
-                    match (answer, was) {
-                        (Err(error), Some((call, way))) => {
-                            this.stage = this.router.rest(call, Some(Failed::at(way, error, Some(sent))));
-                        }
-                        (answer, _) => return Poll::Ready(answer),
-                    }
-                }
+                    Some((way, Err(error))) => this.go_on(Some(Failed::at(&way, error, None))),
+                    None => this.go_on(None),
+                },
+                Stage::First(_, waiting) => match ready!(Pin::new(waiting).poll(cx)) {
+                    Ok(reply) => return Poll::Ready(Ok(reply)),
+                    Err(error) => this.failed(error),
+                },
                 Stage::Rest(rest) => {
-                    let answer = std::task::ready!(rest.as_mut().poll(cx));
+                    let answer = ready!(rest.as_mut().poll(cx));
                     this.stage = Stage::Over;
                     return Poll::Ready(answer);
                 }
@@ -92,28 +107,8 @@ impl Future for Routed<'_> {
     }
 }
 
-impl Router {
-    /// The first try, if it can be made at once: its call is written down, or cannot be sent at all.
-    fn begin(&self, call: &mut Call, waker: &Waker) -> Option<(Arc<Way>, Result<Waiting, RpcError>)> {
-        let Target::Slot(slot) = call.target else { return None };
-        let (way, epoch) = self.0.lanes.find(&self.0, call.method.group, slot)?;
-        call.epoch = epoch;
-        let begun = way.peer.begin(call, waker)?;
-        self.0.counts.remote.add();
-        way.peer.budget.earn();
-        if call.method.is_recorded() {
-            acknowledge::note(&self.0, &way.peer, call.id);
-        }
-        Some((way, begun))
-    }
-
-    fn rest(&self, call: Call, failed: Option<Failed>) -> Stage<'_> {
-        Stage::Rest(Box::pin(self.go_on(call, failed)))
-    }
-}
-
 impl Failed {
-    fn at(way: Arc<Way>, error: RpcError, sent: Option<tokio::time::Instant>) -> Self {
+    fn at(way: &Way, error: RpcError, sent: Option<Instant>) -> Self {
         let peer = &way.peer;
         Self { error: error.at_node(&peer.node.id), place: Place::Peer(peer.clone()), sent }
     }

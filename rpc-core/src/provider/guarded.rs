@@ -31,6 +31,8 @@ pub(crate) struct Guard<'a> {
     context: Option<Box<Context>>,
     authority: &'a Authority,
     term: u64,
+    /// What is done at its first poll is in time.
+    has_time: bool,
     timer: Option<Pin<Box<Sleep>>>,
     cancelled: Option<Pin<Box<OwnedNotified>>>,
 }
@@ -44,6 +46,14 @@ impl<'a, T> Guarded<'a, T> {
     /// Also stops when `cancel` is notified.
     pub(crate) fn cancelled_by(mut self, cancel: Option<&Arc<Notify>>) -> Self {
         self.guard.cancelled = cancel.map(|cancel| Box::pin(cancel.clone().notified_owned()));
+        self
+    }
+}
+
+impl<T> Guarded<'_, T> {
+    /// Notes whether the call has so much time that it need not be asked for if it is done at its first poll.
+    pub(crate) fn with_time(mut self, has_time: bool) -> Self {
+        self.guard.has_time = has_time;
         self
     }
 }
@@ -66,7 +76,7 @@ impl<T> Future for Guarded<'_, T> {
 impl<'a> Guard<'a> {
     /// A guard of what began in `term` of the node's authority.
     pub(crate) fn new(context: Option<Box<Context>>, authority: &'a Authority, term: u64) -> Self {
-        Self { context, authority, term, timer: None, cancelled: None }
+        Self { context, authority, term, has_time: false, timer: None, cancelled: None }
     }
 
     /// Polls `future`, if it may still run; takes it once it has ended.
@@ -86,6 +96,7 @@ impl<'a> Guard<'a> {
             Poll::Pending => self.wait(future, cx),
             // What was done without authority counts for nothing: nobody may hear that it was.
             Poll::Ready(Ok(_)) if !self.authority.holds_in(self.term) => Poll::Ready(Err(lapsed())),
+            Poll::Ready(answer) if self.has_time && self.timer.is_none() => Poll::Ready(answer),
             Poll::Ready(answer) => {
                 Poll::Ready(in_time(answer, self.context.as_ref().and_then(|context| context.known_deadline())))
             }

@@ -1,5 +1,6 @@
 //! This node, as its own clients and the network see it: what it provides, and the dispatch of encoded calls to it.
 
+use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -180,14 +181,13 @@ impl Here {
     /// Runs an encoded call on this node's provider. The future owns all it needs, so it can be moved to a task of its own.
     pub fn run(self: &Arc<Self>, incoming: Incoming) -> BoxFuture<'static, Result<Reply, RpcError>> {
         let method = incoming.method();
-        let provider = self.registry.get().and_then(|registry| registry.provider(method.service)).cloned();
-        let here = self.clone();
-        let Some(provider) = provider else {
-            return Box::pin(async move { Err(here.no_provider(method.service)) });
+        let Some(provider) = self.registry.get().and_then(|registry| registry.provider(method.service)) else {
+            return Box::pin(ready(Err(self.no_provider(method.service))));
         };
         if !(self.settings.run_twice && method.repeatable() && !method.streams) {
             return provider.dispatch(incoming);
         }
+        let (here, provider) = (self.clone(), provider.clone());
         Box::pin(async move {
             let first = provider.dispatch(incoming.clone()).await?;
             let second = provider.dispatch(incoming).await.map_err(|error| error.at_least(Executed::Maybe))?;

@@ -31,6 +31,9 @@ use crate::slot::Slot;
 /// takes longer is better waited for at the caller, who may hear of a new owner meanwhile.
 const MAX_PARK: Duration = Duration::from_secs(2);
 
+/// A call that begins with so much time, and is done at once, is not asked what time it is.
+const AMPLE: Duration = Duration::from_secs(1);
+
 /// What a caller is told to wait whose slot is still on its way.
 const PARKED_RETRY_AFTER: Duration = Duration::from_millis(20);
 
@@ -48,6 +51,8 @@ pub struct Incoming {
     id: Option<CallId>,
     first_epoch: Option<u64>,
     is_from_peer: bool,
+    /// The clock was read then, for all calls that came with this one.
+    now: Option<Instant>,
     trace: Option<Bytes>,
     pub(super) cancel: Option<Arc<Notify>>,
 }
@@ -80,6 +85,7 @@ impl Key {
 
 impl Incoming {
     /// A call that `here` is to run.
+    #[inline]
     pub fn from_call(call: Call, here: Arc<Here>) -> Self {
         let group = here.groups.get(call.method.group);
         let claimed = call.target.slot();
@@ -96,6 +102,7 @@ impl Incoming {
             id: Some(id),
             first_epoch,
             is_from_peer: false,
+            now: None,
             trace,
             cancel: None,
         }
@@ -103,8 +110,17 @@ impl Incoming {
 
     /// Notes that the call came over the network, so that its reply can be lost.
     #[must_use]
+    #[inline]
     pub fn from_peer(mut self) -> Self {
         self.is_from_peer = true;
+        self
+    }
+
+    /// For a call that is begun at once: the clock has just been read.
+    #[must_use]
+    #[inline]
+    pub fn begun_at(mut self, now: Instant) -> Self {
+        self.now = Some(now);
         self
     }
 
@@ -139,19 +155,26 @@ impl Incoming {
             // A node on its way out still knows where its slots went.
             return Err(slot.and_then(|slot| self.elsewhere(slot)).unwrap_or(refused));
         }
-        if self.deadline.is_some_and(Deadline::has_passed) {
+        let left = self.deadline.map(|deadline| deadline.remaining_at(self.now.unwrap_or_else(Instant::now)));
+        if left.is_some_and(|left| left.is_zero()) {
             return Err(
                 RpcError::new(Kind::Deadline, "the deadline had passed before the call started").at_node(&self.here.id)
             );
         }
-        let occupied = match slot {
-            Some(slot) => Some(self.occupy(slot).await?),
-            None => None,
+        let (occupied, has_waited) = match slot {
+            Some(slot) => match self.look(slot)? {
+                Some(occupied) => (Some(occupied), false),
+                // Boxed: few calls meet a slot that is on its way.
+                None => (Some(Box::pin(self.wait_for(slot)).await?), true),
+            },
+            None => (None, false),
         };
-        Ok(Entry { call: self, slot, occupied })
+        let has_time = !has_waited && left.is_some_and(|left| left >= AMPLE);
+        Ok(Entry { call: self, slot, occupied, has_time })
     }
 
-    async fn occupy(&self, slot: Slot) -> Result<Occupied<'_>, RpcError> {
+    /// Enters the slot, if it stands open; `None` if it is on its way, or elsewhere.
+    fn look(&self, slot: Slot) -> Result<Option<Occupied<'_>>, RpcError> {
         if let Some(claimed) = self.claimed.filter(|claimed| *claimed != slot) {
             let message = format!(
                 "the caller hashed the key of {} to slot {claimed}, its owner to slot {slot}: the key's type does not serialize the same way on both",
@@ -166,11 +189,7 @@ impl Incoming {
             let message = format!("the caller knows epoch {} of the slot, this node only {known}", self.epoch);
             return Err(RpcError::new(Kind::WrongEpoch, message).at_slot(slot, known).at_node(&self.here.id));
         }
-        match self.group.enter(slot) {
-            Some(occupied) => Ok(occupied),
-            // Boxed: few calls meet a slot that is on its way.
-            None => Box::pin(self.wait_for(slot)).await,
-        }
+        Ok(self.group.enter(slot))
     }
 
     /// Waits for a slot that is being handed over or loaded; any other is not here.
@@ -226,6 +245,13 @@ impl Incoming {
     pub(super) fn context(&self, slot: Option<Slot>) -> Box<Context> {
         let (id, trace) = (self.id, self.trace.clone());
         let mut context = Context::blank();
+        let origin = match context.origin.take() {
+            Some(mut spare) => {
+                *spare = Origin { id, trace };
+                spare
+            }
+            None => Box::new(Origin { id, trace }),
+        };
         *context = Context {
             deadline: self.deadline,
             default_wait: Some(self.here.settings.default_deadline),
@@ -235,7 +261,7 @@ impl Incoming {
             slot,
             epoch: slot.map_or(0, |slot| self.group.epoch(slot)),
             node: Some(self.here.name()),
-            origin: (id.is_some() || trace.is_some()).then(|| Box::new(Origin { id, trace })),
+            origin: Some(origin),
         };
         context
     }
@@ -254,6 +280,8 @@ pub struct Entry<'a> {
     pub(super) call: &'a Incoming,
     pub(super) slot: Option<Slot>,
     pub(super) occupied: Option<Occupied<'a>>,
+    /// It began at once, and with [`AMPLE`] time.
+    has_time: bool,
 }
 
 impl Entry<'_> {
@@ -271,7 +299,9 @@ impl Entry<'_> {
                 return call.reply(Box::pin(known.ended(call.deadline)).await, coverage, slot);
             }
         };
-        let guarded = Guarded::new(future, call.context(slot), &call.here.authority).cancelled_by(call.cancel.as_ref());
+        let guarded = Guarded::new(future, call.context(slot), &call.here.authority)
+            .cancelled_by(call.cancel.as_ref())
+            .with_time(self.has_time);
         let ended = guarded.await.and_then(|result| call.encode(result)).and_then(|outcome| call.within_limit(outcome));
         if let Some(recording) = recording {
             recording.end(&ended);

@@ -88,7 +88,7 @@ impl Entry<'_> {
         self,
         method: impl FnOnce(Yield<I>) -> BoxFuture<'static, ()>,
     ) -> Result<Reply, RpcError> {
-        let Self { call, slot, occupied } = self;
+        let Self { call, slot, occupied, .. } = self;
         let place = call.here.streams.take().map_err(|error| call.locate(error, slot))?;
         let group = call.group.clone();
         let inside = occupied.map(|occupied| occupied.into_owned(group.clone()));

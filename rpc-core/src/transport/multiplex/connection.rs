@@ -239,7 +239,7 @@ impl Shared {
     /// Writes `call` down, if there is room, and a turn for it. `waker` is woken when it is answered.
     fn send(&self, call: &Call, has_turn: bool, waker: Option<&Waker>) -> Begun {
         let at = Instant::now();
-        let left = call.deadline.instant().saturating_duration_since(at);
+        let left = call.deadline.remaining_at(at);
         if left.is_zero() {
             return Begun::Refused(self.unsent(call, "before it could be written"));
         }

@@ -31,6 +31,8 @@ pub(super) struct Calls<'a> {
     pub(super) last: &'a Cell<Option<&'static MethodDescriptor>>,
     /// When the batch was read.
     pub(super) at: Instant,
+    /// When the clock was read last.
+    pub(super) now: Instant,
     /// Earlier calls of the batch have computed for long: the others must not wait for more of that.
     pub(super) is_late: bool,
 }
@@ -56,6 +58,7 @@ impl Calls<'_> {
         let place = here.in_flight.admit()?;
         self.node.counts().served.add();
         let incoming = Incoming::from_call(self.call(frame, method, params)?, here.clone()).from_peer();
+        let incoming = if self.is_late { incoming } else { incoming.begun_at(self.now) };
         // A provider's panics are caught where it runs. What is caught here is a panic of its types, as they are read: it would end the calls of
         // all callers of this connection.
         let first = catch_unwind(AssertUnwindSafe(|| {
@@ -121,7 +124,8 @@ impl Calls<'_> {
         Ok(Call {
             method,
             params: Payload::of(Codec::of(frame.compact), params),
-            target: Target::Node(self.node.here().id.clone(), frame.slot.map(|(slot, _)| slot)),
+            // Of where it goes, only the slot is of interest where it has come.
+            target: frame.slot.map_or(Target::Any, |(slot, _)| Target::Slot(slot)),
             epoch: frame.slot.map_or(0, |(_, epoch)| epoch),
             deadline: Deadline::counted_from(self.at, wait),
             id: frame.id,

@@ -390,12 +390,11 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
         }
         let frames = std::mem::take(&mut self.frames);
         let (node, answers) = (self.node.clone(), self.answers.clone());
-        let mut calls =
-            Calls { node: &node, answers: &answers, last: &self.last_method, at: self.read_at, is_late: false };
         let (mut at, mut begun): (usize, u32) = (0, 0);
         // Those that were read earlier have waited for room meanwhile, which is no time of computing.
         let started = if is_fresh { self.read_at } else { Instant::now() };
-        let mut looked = started;
+        let (last, read_at) = (&self.last_method, self.read_at);
+        let mut calls = Calls { node: &node, answers: &answers, last, at: read_at, now: started, is_late: false };
         while let Next::Whole { frame, consumed } = next(frames.get(at..).unwrap_or_default(), self.max_frame)? {
             match frame {
                 Frame::Call(call) => {
@@ -414,12 +413,12 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
                     begun += 1;
                     if begun.is_multiple_of(CLOCK_EVERY) {
                         let now = Instant::now();
-                        calls.is_late |= now - looked > INLINE;
+                        calls.is_late |= now - calls.now > INLINE;
                         if !calls.is_late && now - started > INLINE {
                             self.frames = frames.slice(at + consumed..);
                             return Ok(None);
                         }
-                        looked = now;
+                        calls.now = now;
                     }
                 }
                 Frame::Part { request, of: Of::Call, bytes } => {
