@@ -11,7 +11,7 @@ use super::authority::Authority;
 use super::dedup::{self, Dedup};
 use super::in_flight::{InFlight, MAX_IN_FLIGHT};
 use super::streamed::{self, Places};
-use super::{Incoming, Registry};
+use super::{Incoming, Provider, Registry};
 use crate::build::Build;
 use crate::call::{Call, Caller, Reply};
 use crate::error::{Executed, Kind, RpcError};
@@ -179,6 +179,7 @@ impl Here {
     }
 
     /// Runs an encoded call on this node's provider. The future owns all it needs, so it can be moved to a task of its own.
+    #[inline]
     pub fn run(self: &Arc<Self>, incoming: Incoming) -> BoxFuture<'static, Result<Reply, RpcError>> {
         let method = incoming.method();
         let Some(provider) = self.registry.get().and_then(|registry| registry.provider(method.service)) else {
@@ -187,7 +188,16 @@ impl Here {
         if !(self.settings.run_twice && method.repeatable() && !method.streams) {
             return provider.dispatch(incoming);
         }
-        let (here, provider) = (self.clone(), provider.clone());
+        self.run_twice(provider.clone(), incoming)
+    }
+
+    #[cold]
+    fn run_twice(
+        self: &Arc<Self>,
+        provider: Provider,
+        incoming: Incoming,
+    ) -> BoxFuture<'static, Result<Reply, RpcError>> {
+        let (here, method) = (self.clone(), incoming.method());
         Box::pin(async move {
             let first = provider.dispatch(incoming.clone()).await?;
             let second = provider.dispatch(incoming).await.map_err(|error| error.at_least(Executed::Maybe))?;
@@ -199,6 +209,7 @@ impl Here {
         })
     }
 
+    #[cold]
     fn no_provider(&self, service: &str) -> RpcError {
         let known: Vec<_> =
             self.registry.get().into_iter().flat_map(Registry::services).map(|service| service.name).collect();

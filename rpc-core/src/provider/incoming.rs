@@ -88,6 +88,12 @@ impl Incoming {
     #[inline]
     pub fn from_call(call: Call, here: Arc<Here>) -> Self {
         let group = here.groups.get(call.method.group);
+        Self::of_group(call, here, group)
+    }
+
+    /// A call of a method of `group` that `here` is to run.
+    #[inline]
+    pub fn of_group(call: Call, here: Arc<Here>, group: Arc<Group>) -> Self {
         let claimed = call.target.slot();
         let Call { method, params, epoch, deadline, id, first_epoch, path, trace, target: _, hops: _ } = call;
         Self {

@@ -5,6 +5,9 @@ use std::fmt;
 use super::EncodeError;
 use super::out::Out;
 
+/// Bytes of a block.
+const BLOCK: usize = 16;
+
 /// Writes a text with its quotes.
 #[inline]
 pub(super) fn write_text(out: &mut impl Out, text: &str) -> Result<(), EncodeError> {
@@ -16,9 +19,12 @@ pub(super) fn write_text(out: &mut impl Out, text: &str) -> Result<(), EncodeErr
 #[inline]
 fn write_escaped(out: &mut impl Out, text: &str) -> Result<(), EncodeError> {
     let bytes = text.as_bytes();
+    if is_all_plain(bytes) {
+        return out.put(bytes);
+    }
     let plain = plain_run(bytes);
     out.put(&bytes[..plain])?;
-    if plain == bytes.len() { Ok(()) } else { write_rest(out, &bytes[plain..]) }
+    write_rest(out, &bytes[plain..])
 }
 
 /// Writes a text from its first escape on.
@@ -45,12 +51,17 @@ fn write_rest(out: &mut impl Out, mut rest: &[u8]) -> Result<(), EncodeError> {
     Ok(())
 }
 
-/// How many bytes at the beginning stand for themselves within a JSON string: up to a quote, a backslash or a control character.
+/// Whether all bytes stand for themselves within a JSON string, as those of most texts do: looked at in blocks that fill a processor's vectors.
 #[inline]
-pub(in crate::codec) fn plain_run(bytes: &[u8]) -> usize {
-    let (blocks, _) = bytes.as_chunks::<32>();
-    let plain = 32 * blocks.iter().take_while(|block| block.iter().fold(true, |all, &byte| all & is_plain(byte))).count();
-    plain + plain_run_of_words(&bytes[plain..])
+fn is_all_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<BLOCK>() else { return plain_run(bytes) == bytes.len() };
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let mut found = [0; BLOCK];
+    // The last one may have been looked at in part.
+    for block in blocks.iter().chain([last]) {
+        found.iter_mut().zip(block).for_each(|(found, byte)| *found |= u8::from(!is_plain(*byte)));
+    }
+    found == [0; BLOCK]
 }
 
 #[inline]
@@ -58,8 +69,9 @@ fn is_plain(byte: u8) -> bool {
     (byte >= 0x20) & (byte != b'"') & (byte != b'\\')
 }
 
+/// How many bytes at the beginning stand for themselves within a JSON string: up to a quote, a backslash or a control character.
 #[inline]
-fn plain_run_of_words(bytes: &[u8]) -> usize {
+pub(in crate::codec) fn plain_run(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
         let found = not_plain(u64::from_le_bytes(*word));
@@ -125,8 +137,10 @@ mod tests {
             behind in proptest::collection::vec(any::<u8>(), 0..20),
         ) {
             prop_assert_eq!(plain_run(&plain), plain.len());
+            prop_assert!(is_all_plain(&plain));
             let text = [&plain[..], &[other], &behind].concat();
             prop_assert_eq!(plain_run(&text), plain.len());
+            prop_assert!(!is_all_plain(&text));
         }
     }
 }

@@ -5,9 +5,30 @@ use super::Wrong;
 /// Most bytes of a number: 64 bits in sevens.
 pub(super) const MAX_NUMBER: usize = 10;
 
+/// The top bit of each byte of a word: of all but the last byte of a number.
+const TOPS: u64 = 0x8080_8080_8080_8080;
+
+/// Numbers below this take at most eight bytes, which are worked on together.
+const LONG: u64 = 1 << 56;
+
 /// Appends a number.
 #[inline]
-pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
+pub(super) fn put(out: &mut Vec<u8>, number: u64) {
+    match number {
+        ..0x80 => out.push(number as u8),
+        ..LONG => {
+            let length = (number.ilog2() / 7 + 1) as usize;
+            let more = TOPS & ((1 << (8 * (length - 1))) - 1);
+            // Eight bytes are quicker to write than some: those that are too many go again.
+            out.extend_from_slice(&(spread(number) | more).to_le_bytes());
+            out.truncate(out.len() - 8 + length);
+        }
+        LONG.. => put_long(out, number),
+    }
+}
+
+#[cold]
+fn put_long(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -20,12 +41,25 @@ pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
 #[inline]
 pub(super) fn take(bytes: &[u8]) -> Result<(u64, usize), Wrong> {
     // Most numbers are small: flags, lengths, the milliseconds of short waits.
-    match bytes.first() {
-        Some(&byte) if byte < 0x80 => Ok((byte.into(), 1)),
-        _ => take_long(bytes),
+    if let Some(&byte) = bytes.first()
+        && byte < 0x80
+    {
+        return Ok((byte.into(), 1));
     }
+    let Some(word) = bytes.first_chunk().map(|first| u64::from_le_bytes(*first)) else { return take_long(bytes) };
+    let ends = !word & TOPS;
+    if ends == 0 {
+        return take_long(bytes);
+    }
+    let length = ends.trailing_zeros() as usize / 8 + 1;
+    let own = word & (ends ^ ends.wrapping_sub(1));
+    if own >> (8 * (length - 1)) == 0 {
+        return Err(Wrong::Overlong);
+    }
+    Ok((gathered(own & !TOPS), length))
 }
 
+#[cold]
 fn take_long(bytes: &[u8]) -> Result<(u64, usize), Wrong> {
     let mut number = 0;
     for (place, &byte) in bytes.iter().take(MAX_NUMBER).enumerate() {
@@ -39,6 +73,22 @@ fn take_long(bytes: &[u8]) -> Result<(u64, usize), Wrong> {
         }
     }
     Err(Wrong::Cut)
+}
+
+/// The sevens of a number below [`LONG`], each in a byte of its own: first halves apart, then quarters, then bytes.
+#[inline]
+fn spread(number: u64) -> u64 {
+    let halves = (number & 0x0fff_ffff) | (number & 0x00ff_ffff_f000_0000) << 4;
+    let quarters = (halves & 0x0000_3fff_0000_3fff) | (halves & 0x0fff_c000_0fff_c000) << 2;
+    (quarters & 0x007f_007f_007f_007f) | (quarters & 0x3f80_3f80_3f80_3f80) << 1
+}
+
+/// What was [`spread`].
+#[inline]
+fn gathered(bytes: u64) -> u64 {
+    let quarters = (bytes & 0x007f_007f_007f_007f) | (bytes & 0x7f00_7f00_7f00_7f00) >> 1;
+    let halves = (quarters & 0x0000_3fff_0000_3fff) | (quarters & 0x3fff_0000_3fff_0000) >> 2;
+    (halves & 0x0fff_ffff) | (halves & 0x0fff_ffff_0000_0000) >> 4
 }
 
 #[cfg(test)]
@@ -60,6 +110,17 @@ mod tests {
             let bytes = written(number);
             prop_assert_eq!(take(&[&bytes[..], &more].concat()), Ok((number, bytes.len())));
             prop_assert_eq!(take(&bytes[..bytes.len() - 1]), Err(Wrong::Cut));
+        }
+
+        #[test]
+        fn bytes_worked_on_together_are_the_same_as_one_by_one(number: u64, shift in 0..64_u32, bytes: [u8; 12]) {
+            let mut slowly = Vec::new();
+            put_long(&mut slowly, number >> shift);
+            prop_assert_eq!(written(number >> shift), slowly);
+            prop_assert_eq!(take(&bytes), take_long(&bytes));
+            // Few bytes of chance end a number late.
+            let late = bytes.map(|byte| if byte < 0xe0 { byte | 0x80 } else { byte & 0x0f });
+            prop_assert_eq!(take(&late), take_long(&late));
         }
     }
 

@@ -1,6 +1,5 @@
 //! Makes a call of a frame, and runs it: at once if it is ready at its first poll, as nearly all are, else in a task.
 
-use std::cell::Cell;
 use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use rpc_core::codec::envelope::{MAX_DEPTH, depth_within};
 use rpc_core::codec::payload::{Codec, Payload};
 use rpc_core::limits::MAX_HOPS;
 use rpc_core::provider::Incoming;
+use rpc_core::route::group::Group;
 use rpc_core::service::MethodDescriptor;
 use rpc_core::transport::frames::CallFrame;
 use rpc_core::transport::headers::ANSWERED_METHOD;
@@ -28,7 +28,7 @@ pub(super) struct Calls<'a> {
     pub(super) node: &'a Node,
     pub(super) answers: &'a Arc<Answers>,
     /// The method called last: mostly it is called again.
-    pub(super) last: &'a Cell<Option<&'static MethodDescriptor>>,
+    pub(super) last: &'a mut Option<Last>,
     /// When the batch was read.
     pub(super) at: Instant,
     /// When the clock was read last.
@@ -37,27 +37,33 @@ pub(super) struct Calls<'a> {
     pub(super) is_late: bool,
 }
 
+/// A method, and the group of its slots.
+pub(super) struct Last {
+    method: &'static MethodDescriptor,
+    group: Arc<Group>,
+}
+
 impl Calls<'_> {
     /// Begins a call whose arguments are `params`, or were not taken. It is answered in any case.
-    pub(super) fn begin(&self, frame: &CallFrame<'_>, params: Result<Bytes, RpcError>) {
+    pub(super) fn begin(&mut self, frame: &CallFrame<'_>, params: Result<Bytes, RpcError>) {
         if let Err(error) = params.and_then(|params| self.run(frame, params)) {
             self.answers.answer(frame.request, Err(error));
         }
     }
 
-    fn run(&self, frame: &CallFrame<'_>, params: Bytes) -> Result<(), RpcError> {
+    fn run(&mut self, frame: &CallFrame<'_>, params: Bytes) -> Result<(), RpcError> {
         if frame.method == ANSWERED_METHOD {
             self.answers.answer(frame.request, self.answered(frame, &params));
             return Ok(());
         }
         let here = self.node.here();
-        let method = self.method(frame.method)?;
+        let (method, group) = self.method(frame.method)?;
         if method.streams {
             self.answers.lock().streams.admit()?;
         }
         let place = here.in_flight.admit()?;
         self.node.counts().served.add();
-        let incoming = Incoming::from_call(self.call(frame, method, params)?, here.clone()).from_peer();
+        let incoming = Incoming::of_group(self.call(frame, method, params)?, here.clone(), group).from_peer();
         let incoming = if self.is_late { incoming } else { incoming.begun_at(self.now) };
         // A provider's panics are caught where it runs. What is caught here is a panic of its types, as they are read: it would end the calls of
         // all callers of this connection.
@@ -94,13 +100,14 @@ impl Calls<'_> {
         }
     }
 
-    fn method(&self, name: &str) -> Result<&'static MethodDescriptor, RpcError> {
-        if let Some(last) = self.last.get().filter(|last| last.full_name == name) {
-            return Ok(last);
+    fn method(&mut self, name: &str) -> Result<(&'static MethodDescriptor, Arc<Group>), RpcError> {
+        if let Some(last) = self.last.as_ref().filter(|last| last.method.full_name == name) {
+            return Ok((last.method, last.group.clone()));
         }
         let method = self.node.catalogue().find(name)?;
-        self.last.set(Some(method));
-        Ok(method)
+        let group = self.node.here().groups.get(method.group);
+        *self.last = Some(Last { method, group: group.clone() });
+        Ok((method, group))
     }
 
     fn call(&self, frame: &CallFrame<'_>, method: &'static MethodDescriptor, params: Bytes) -> Result<Call, RpcError> {

@@ -1,6 +1,5 @@
 //! One connection of frames, from the hellos to its end.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -11,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use rpc_core::error::bounded;
 use rpc_core::limits::ENVELOPE_ROOM;
-use rpc_core::service::{MethodDescriptor, is_any_compact};
+use rpc_core::service::is_any_compact;
 use rpc_core::transport::frames::{
     ByeCode, Fault, Frame, Hello, MAX_FRAME, Next, Of, next, whole, write_bye, write_go_away, write_hello, write_ping,
 };
@@ -21,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::answers::{Admission, Answers};
 use super::arguments::Arguments;
-use super::calls::Calls;
+use super::calls::{Calls, Last};
 use super::place::Place;
 use crate::node::Node;
 
@@ -93,7 +92,7 @@ pub(super) struct Session<IO> {
     /// The peer may speak the compact codec.
     is_same_build: bool,
     answers: Arc<Answers>,
-    last_method: Cell<Option<&'static MethodDescriptor>>,
+    last: Option<Last>,
     batch: Vec<u8>,
     at: usize,
     look: Pin<Box<Sleep>>,
@@ -125,7 +124,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
             max_frame: MAX_FRAME,
             is_same_build: false,
             answers: Arc::default(),
-            last_method: Cell::new(None),
+            last: None,
             batch: Vec::new(),
             at: 0,
             look: Box::pin(sleep(LOOK)),
@@ -393,7 +392,7 @@ impl<IO: AsyncRead + AsyncWrite + Place + Unpin> Session<IO> {
         let (mut at, mut begun): (usize, u32) = (0, 0);
         // Those that were read earlier have waited for room meanwhile, which is no time of computing.
         let started = if is_fresh { self.read_at } else { Instant::now() };
-        let (last, read_at) = (&self.last_method, self.read_at);
+        let (last, read_at) = (&mut self.last, self.read_at);
         let mut calls = Calls { node: &node, answers: &answers, last, at: read_at, now: started, is_late: false };
         while let Next::Whole { frame, consumed } = next(frames.get(at..).unwrap_or_default(), self.max_frame)? {
             match frame {
