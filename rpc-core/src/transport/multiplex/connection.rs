@@ -285,7 +285,7 @@ impl Shared {
         }
         let is_alone = state.waiters.count() == 1 && !state.is_writing;
         let must_tick = !is_short && !state.is_ticking;
-        let must_wake = (must_tick || !is_alone) && state.must_wake();
+        let must_wake = (must_tick || !(is_alone || state.holds(at))) && state.must_wake();
         drop(guard);
         // What the socket does not take now is the driver's, also if it went to sleep meanwhile.
         if must_wake | (is_alone && !self.write() && self.lock().must_wake()) {

@@ -11,6 +11,10 @@ pub struct Waiters<T> {
     places: Vec<Place<T>>,
     /// Places that are free, the last used first: its memory is still warm.
     free: Vec<u32>,
+    /// How often answers were read, of which each time brings some.
+    reads: u32,
+    /// How many of those who were woken by the last read have not come since.
+    fresh: usize,
 }
 
 #[derive(Debug)]
@@ -24,7 +28,8 @@ struct Place<T> {
 enum State<T> {
     Free,
     Waiting { waker: Option<Waker>, reaches: u64, is_old: bool },
-    Answered(T),
+    /// By this read, if somebody was woken for it.
+    Answered(T, Option<u32>),
 }
 
 /// How it stands with a request.
@@ -45,7 +50,7 @@ pub struct NeverSent;
 
 impl<T> Default for Waiters<T> {
     fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
+        Self { places: Vec::new(), free: Vec::new(), reads: 0, fresh: 0 }
     }
 }
 
@@ -98,10 +103,22 @@ impl<T> Waiters<T> {
         if place.uses != uses || !matches!(place.state, State::Waiting { .. }) {
             return Ok(None);
         }
-        match std::mem::replace(&mut place.state, State::Answered(answer)) {
-            State::Waiting { waker, .. } => Ok(waker),
-            State::Free | State::Answered(_) => Ok(None),
-        }
+        let State::Waiting { waker, .. } = &mut place.state else { return Ok(None) };
+        let waker = waker.take();
+        self.fresh += usize::from(waker.is_some());
+        place.state = State::Answered(answer, waker.is_some().then_some(self.reads));
+        Ok(waker)
+    }
+
+    /// Answers are read, and those who wait for them woken.
+    pub fn begin_read(&mut self) {
+        self.reads = self.reads.wrapping_add(1);
+        self.fresh = 0;
+    }
+
+    /// How many of those who were woken since [`begin_read`](Self::begin_read) are still to come for their answers.
+    pub fn fresh(&self) -> usize {
+        self.fresh
     }
 
     /// Whether somebody waits for `request`.
@@ -121,7 +138,12 @@ impl<T> Waiters<T> {
         place.uses = place.uses.wrapping_add(1);
         self.free.push(parts(request).0);
         match state {
-            State::Answered(answer) => Some(answer),
+            State::Answered(answer, read) => {
+                if read == Some(self.reads) {
+                    self.fresh = self.fresh.saturating_sub(1);
+                }
+                Some(answer)
+            }
             State::Free | State::Waiting { .. } => None,
         }
     }
@@ -133,7 +155,7 @@ impl<T> Waiters<T> {
                 *is_old = true;
                 waker.clone()
             }
-            State::Free | State::Answered(_) => None,
+            State::Free | State::Answered(..) => None,
         }
     }
 
@@ -143,7 +165,7 @@ impl<T> Waiters<T> {
         for (at, place) in (0..).zip(&mut self.places) {
             if let State::Waiting { waker, reaches, .. } = &mut place.state {
                 let (waker, reaches) = (waker.take(), *reaches);
-                place.state = State::Answered(answer(number(at, place.uses), reaches));
+                place.state = State::Answered(answer(number(at, place.uses), reaches), None);
                 wakers.extend(waker);
             }
         }
@@ -222,6 +244,27 @@ mod tests {
         assert_eq!(answered(&mut waiters, a), Some(Look::Answered("lost a")));
         assert_eq!(answered(&mut waiters, b), Some(Look::Answered("b")));
         assert_eq!(answered(&mut waiters, c), Some(Look::Answered("lost c")));
+    }
+
+    #[test]
+    fn those_whom_a_read_woke_are_counted_until_they_come_or_go() {
+        let mut waiters = Waiters::default();
+        let [a, b, c, d] = [(); 4].map(|()| waiters.open(Some(Waker::noop().clone())));
+        let unseen = waiters.open(None);
+        waiters.begin_read();
+        for request in [a, b, unseen] {
+            assert!(waiters.answer(request, "x").is_ok());
+        }
+        assert_eq!(waiters.fresh(), 2, "nobody was woken for the third");
+        assert_eq!(answered(&mut waiters, a), Some(Look::Answered("x")));
+        assert_eq!(waiters.fresh(), 1);
+        waiters.begin_read();
+        assert!(waiters.answer(c, "x").is_ok() && waiters.answer(d, "x").is_ok());
+        assert_eq!(waiters.close(b), Some("x"));
+        assert_eq!(waiters.fresh(), 2, "an earlier read's does not count");
+        assert_eq!((waiters.close(c), waiters.fresh()), (Some("x"), 1));
+        waiters.answer_all(|_, _| "lost");
+        assert_eq!((answered(&mut waiters, d), waiters.fresh()), (Some(Look::Answered("x")), 0));
     }
 
     #[test]

@@ -31,6 +31,16 @@ const TICK: Duration = Duration::from_millis(10);
 /// So many looks that find nothing end the looking, until the next call.
 const IDLE_TICKS: u32 = 100;
 
+/// What callers say is written at most so long after it was, while others are expected who will say something too: about as long as a hundred of them
+/// take.
+const GATHER: Duration = Duration::from_micros(100);
+
+/// Those others may not come, as their threads are busy, or nobody polls them. Then it is written after so long, which is as soon as a timer can be had.
+const EXPECTED: Duration = Duration::from_millis(1);
+
+/// For so long nobody is expected any more, after somebody did not come.
+const DISAPPOINTED: Duration = Duration::from_secs(1);
+
 /// A peer that has said nothing for so long is asked whether it is there, and given up after as long again: within 30 s, whenever it went.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -59,6 +69,10 @@ pub(super) struct Driver {
     /// Of the calls without a timer, so many were there at the last look.
     seen: usize,
     idle_ticks: u32,
+    /// Ends the wait for those who are expected.
+    expected: Pin<Box<Sleep>>,
+    /// Until then, nobody is.
+    disappointed_until: Instant,
     keep_alive: Pin<Box<Sleep>>,
     /// Something came since the last question whether the peer is there.
     has_heard: bool,
@@ -74,6 +88,8 @@ impl Driver {
             tick: Box::pin(sleep(TICK)),
             seen: 0,
             idle_ticks: 0,
+            expected: Box::pin(sleep(EXPECTED)),
+            disappointed_until: Instant::now(),
             keep_alive: Box::pin(sleep(KEEP_ALIVE)),
             has_heard: false,
             has_asked: false,
@@ -108,11 +124,12 @@ impl Driver {
             }
             let is_blocked = !self.shared.write();
             self.inbox.reserve(READ);
-            let Some(is_ticking) = self.look_around() else { return End::Left };
+            let Some((is_ticking, is_gathering)) = self.look_around(is_blocked) else { return End::Left };
             tokio::select! {
                 biased;
                 // First, as whoever sends without end must not keep callers from their deadlines.
                 () = &mut self.tick, if is_ticking => self.look_for_old_ones(),
+                () = &mut self.expected, if is_gathering => self.give_them_up(),
                 read = self.reader.read_buf(&mut self.inbox) => match read {
                     Ok(0) => return End::Lost("the node has closed it".to_owned()),
                     Ok(_) => self.has_heard = true,
@@ -124,8 +141,9 @@ impl Driver {
         }
     }
 
-    /// Whether to tick, which begins with the first call that has no timer; `None` when nothing is left to do.
-    fn look_around(&mut self) -> Option<bool> {
+    /// Whether to tick, which begins with the first call that has no timer, and whether to wait for callers who are expected; `None` when nothing is
+    /// left to do.
+    fn look_around(&mut self, is_blocked: bool) -> Option<(bool, bool)> {
         let mut state = self.shared.lock();
         if state.has_left() {
             return None;
@@ -134,7 +152,24 @@ impl Driver {
             state.is_ticking = true;
             self.tick.as_mut().reset(Instant::now() + TICK);
         }
-        Some(state.is_ticking)
+        let now = Instant::now();
+        let gathers = !is_blocked && now >= self.disappointed_until;
+        let is_gathering = state.gather(gathers.then(|| now + GATHER));
+        if is_gathering && self.expected.deadline() <= now {
+            self.expected.as_mut().reset(now + EXPECTED);
+        }
+        Some((state.is_ticking, is_gathering))
+    }
+
+    /// Those who were expected have not come for long. If somebody waited for them, nobody does for a while.
+    fn give_them_up(&mut self) {
+        let now = Instant::now();
+        match self.shared.lock().held_since {
+            Some(since) if now - since >= EXPECTED => self.disappointed_until = now + DISAPPOINTED,
+            // The timer was still that of an earlier wait.
+            Some(since) => self.expected.as_mut().reset(since + EXPECTED),
+            None => {}
+        }
     }
 
     /// Tells the peer what it did wrong, as far as it listens, and everybody else that the connection is over.
@@ -183,6 +218,7 @@ impl Driver {
         let shared = &self.shared;
         let mut guard = shared.lock();
         let state = &mut *guard;
+        state.waiters.begin_read();
         let mut rest: &[u8] = frames;
         while let Next::Whole { frame, consumed } = next(rest, shared.agreed.max_frame)? {
             rest = rest.get(consumed..).unwrap_or_default();
@@ -305,12 +341,16 @@ async fn wanted(shared: &Shared, is_ticking: bool, is_blocked: bool) {
             return Poll::Ready(());
         }
         let must_write = state.is_waiting_for_writing();
-        if must_write && !is_blocked {
+        let is_gathering = state.is_gathering();
+        if must_write && !is_blocked && !is_gathering {
             return Poll::Ready(());
+        }
+        if must_write && is_gathering {
+            state.holds(Instant::now());
         }
         state.sleeps();
         drop(state);
-        if !must_write {
+        if !must_write || is_gathering {
             return Poll::Pending;
         }
         shared.writer.as_ref().poll_write_ready(cx).map(|_| ())

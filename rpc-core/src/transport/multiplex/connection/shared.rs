@@ -8,6 +8,7 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::Answer;
 use super::streams::Streams;
@@ -20,6 +21,13 @@ use crate::transport::multiplex::waiters::{Look, Waiters};
 
 /// Bytes that may wait to be written before further calls wait: two of the largest messages.
 pub(super) const MOST_UNWRITTEN: usize = 8 << 20;
+
+/// As long as so many callers who were woken together are still to come, those who came wait for them with what they say next, so that it is written
+/// together. Fewer are not worth anybody's waiting.
+const CROWD: usize = 8;
+
+/// With so many bytes said, nobody waits for the others.
+const GATHERED: usize = 16 << 10;
 
 /// Buffers that have grown beyond this are not kept.
 const SPARE: usize = 256 << 10;
@@ -67,6 +75,10 @@ pub(super) struct State {
     /// The driver was woken, or works: it looks for what there is to write before it sleeps. To wake it once more would have it write before those
     /// have spoken whom it has just let speak.
     is_awake: bool,
+    /// Until then, calls wait for others that are expected.
+    gathers_until: Option<Instant>,
+    /// Since then some call does.
+    pub(super) held_since: Option<Instant>,
     /// Why no call begins any more: the peer leaves, or we do.
     pub(super) leaving: Option<String>,
     /// Why the connection is over.
@@ -92,6 +104,8 @@ impl Shared {
             young: VecDeque::new(),
             is_ticking: false,
             is_awake: true,
+            gathers_until: None,
+            held_since: None,
             leaving: None,
             ended: None,
         };
@@ -160,7 +174,11 @@ impl Shared {
         let is_over = matches!(look, Some(Look::Answered(_)));
         let next = if is_over && has_turn { state.turns.give_back() } else { None };
         if is_over {
+            let must_wake = state.releases();
             self.tell_if_last(state);
+            if must_wake {
+                self.driver.wake();
+            }
         } else {
             drop(state);
         }
@@ -178,6 +196,7 @@ impl Shared {
         let is_answered = answer.is_some();
         state.parts.discard(Of::Answer, request);
         let made_room = withdrawn.is_some() && state.makes_room();
+        let releases = state.releases();
         let is_known = match withdrawn {
             Some(Withdrawn::Untouched) => false,
             Some(Withdrawn::Begun) => true,
@@ -185,13 +204,16 @@ impl Shared {
         };
         if is_known && state.ended.is_none() {
             write_cancel(state.outbox.frames(), request);
-            let must_wake = state.must_wake();
+            let must_wake = state.must_wake() | releases;
             drop(state);
             if must_wake {
                 self.driver.wake();
             }
         } else {
             self.tell_if_last(state);
+            if releases {
+                self.driver.wake();
+            }
         }
         if made_room {
             self.room.notify_waiters();
@@ -251,6 +273,35 @@ impl State {
     /// Whether the driver is to be woken, which is then the asker's to do.
     pub(super) fn must_wake(&mut self) -> bool {
         !std::mem::replace(&mut self.is_awake, true)
+    }
+
+    /// Whether a call that is written down at this time waits for others, instead of waking the driver: it does, then.
+    pub(super) fn holds(&mut self, at: Instant) -> bool {
+        let holds = self.is_gathering() && self.gathers_until.is_some_and(|until| at < until);
+        if holds {
+            self.held_since.get_or_insert(at);
+        }
+        holds
+    }
+
+    /// Whether others are expected with whom to write what there is.
+    pub(super) fn is_gathering(&self) -> bool {
+        self.gathers_until.is_some() && self.waiters.fresh() >= CROWD && self.outbox.waiting() < GATHERED
+    }
+
+    /// From now on calls wait for those who are expected, at most until then; or do not. Whether anybody is expected, for whom somebody may wait.
+    pub(super) fn gather(&mut self, until: Option<Instant>) -> bool {
+        (self.gathers_until, self.held_since) = (until, None);
+        until.is_some() && self.waiters.fresh() >= CROWD
+    }
+
+    /// Somebody who was expected has come or gone: whether the driver is now to be woken for those who waited for that, by the asker.
+    fn releases(&mut self) -> bool {
+        let releases = self.held_since.is_some() && !self.is_gathering();
+        if releases {
+            self.held_since = None;
+        }
+        releases && self.must_wake()
     }
 
     /// The driver works.
