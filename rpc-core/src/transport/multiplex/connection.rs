@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use self::drive::Driver;
-use self::shared::Shared;
+use self::shared::{Shared, Wrote};
 pub use self::waiting::Waiting;
 use crate::call::{Call, Reply};
 use crate::error::{Executed, Kind, RpcError};
@@ -287,8 +287,8 @@ impl Shared {
         let must_tick = !is_short && !state.is_ticking;
         let must_wake = (must_tick || !(is_alone || state.holds(at))) && state.must_wake();
         drop(guard);
-        // What the socket does not take now is the driver's, also if it went to sleep meanwhile.
-        if must_wake | (is_alone && !self.write() && self.lock().must_wake()) {
+        // What the socket does not take now, and what others have said meanwhile, is the driver's, also if it went to sleep.
+        if must_wake | (is_alone && self.write() != Wrote::All && self.lock().must_wake()) {
             self.driver.wake();
         }
         Begun::Sent(Sent { request, has_turn: needs_turn, is_short, at })

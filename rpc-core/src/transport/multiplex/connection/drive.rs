@@ -12,7 +12,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::shared::{Shared, State};
+use super::shared::{Shared, State, Wrote};
 use super::streams;
 use crate::call::{Outcome, Reply};
 use crate::codec::payload::{Codec, Payload};
@@ -122,7 +122,7 @@ impl Driver {
                 // Whoever was woken may have something to say next, which then goes in the same batch.
                 yield_now().await;
             }
-            let is_blocked = !self.shared.write();
+            let is_blocked = self.shared.write() == Wrote::Blocked;
             self.inbox.reserve(READ);
             let Some((is_ticking, is_gathering)) = self.look_around(is_blocked) else { return End::Left };
             tokio::select! {
@@ -180,9 +180,11 @@ impl Driver {
             state.leaving.get_or_insert_with(|| why.to_owned());
             write_bye(state.outbox.frames(), fault.code(), why);
         }
-        if shared.write() && shared.lock().is_writing {
-            // Somebody else writes, and then this as well.
+        while shared.write() == Wrote::Some {}
+        if shared.lock().is_writing {
+            // Somebody else is at it.
             yield_now().await;
+            shared.write();
         }
         shared.end(why);
         let mut left = FAREWELL_BYTES;

@@ -44,6 +44,17 @@ pub(super) struct Shared {
     pub(super) room: Notify,
 }
 
+/// How far writing has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrote {
+    /// Nothing is left, or somebody else writes it.
+    All,
+    /// More was said meanwhile, or the socket did not take all: the driver is to look.
+    Some,
+    /// The socket takes nothing now, or never again.
+    Blocked,
+}
+
 pub(super) struct State {
     pub(super) waiters: Waiters<Answer>,
     /// As many as the peer takes calls at once.
@@ -134,35 +145,35 @@ impl Shared {
         self.driver.wake();
     }
 
-    /// Writes what there is until the socket takes no more; true if nothing is left, or somebody else writes it.
-    pub(super) fn write(&self) -> bool {
-        loop {
-            let mut state = self.lock();
-            let Some((batch, at)) = state.next_batch() else { return true };
-            drop(state);
-            let outcome = self.writer.try_write(batch.get(at..).unwrap_or_default());
-            let mut state = self.lock();
-            match outcome {
-                Ok(wrote) => {
-                    state.wrote(batch, at, wrote);
-                    let made_room = state.makes_room();
+    /// Writes what there is now, as far as the socket takes it.
+    pub(super) fn write(&self) -> Wrote {
+        let mut state = self.lock();
+        let Some((batch, at)) = state.next_batch() else { return Wrote::All };
+        drop(state);
+        let outcome = self.writer.try_write(batch.get(at..).unwrap_or_default());
+        let mut state = self.lock();
+        match outcome {
+            Ok(wrote) => {
+                state.wrote(batch, at, wrote);
+                let made_room = state.makes_room();
+                let wrote = if state.is_waiting_for_writing() { Wrote::Some } else { Wrote::All };
+                drop(state);
+                if made_room {
+                    self.room.notify_waiters();
+                }
+                wrote
+            }
+            Err(error) => {
+                state.wrote(batch, at, 0);
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    // What the peer said before is still to be read.
+                    state.is_mute = true;
+                    state.leaving.get_or_insert_with(|| error.to_string());
+                    let queue = state.turns.everybody();
                     drop(state);
-                    if made_room {
-                        self.room.notify_waiters();
-                    }
+                    queue.into_iter().for_each(Waker::wake);
                 }
-                Err(error) => {
-                    state.wrote(batch, at, 0);
-                    if error.kind() != io::ErrorKind::WouldBlock {
-                        // What the peer said before is still to be read.
-                        state.is_mute = true;
-                        state.leaving.get_or_insert_with(|| error.to_string());
-                        let queue = state.turns.everybody();
-                        drop(state);
-                        queue.into_iter().for_each(Waker::wake);
-                    }
-                    return false;
-                }
+                Wrote::Blocked
             }
         }
     }
