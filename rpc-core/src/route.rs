@@ -14,4 +14,6 @@ pub mod coverage;
 
 pub mod group;
 
+pub mod groups;
+
 pub mod balance;

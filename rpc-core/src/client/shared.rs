@@ -12,7 +12,7 @@ use super::lanes::Lanes;
 use crate::call::id::Session;
 use crate::provider::here::{Here, Settings};
 use crate::route::balance::Balance;
-use crate::route::group::Groups;
+use crate::route::groups::Groups;
 use crate::transport::peers::Peers;
 
 /// Everything the clients of one program share.

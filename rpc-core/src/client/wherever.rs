@@ -13,7 +13,8 @@ use crate::cluster::view::CountsView;
 use crate::error::RpcError;
 use crate::node::NodeInfo;
 use crate::provider::here::{Here, Settings};
-use crate::route::group::{Group, Groups};
+use crate::route::group::Group;
+use crate::route::groups::Groups;
 use crate::service::{Balancing, MethodDescriptor, Routing};
 use crate::transport::peers::Transport;
 

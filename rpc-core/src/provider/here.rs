@@ -16,7 +16,7 @@ use crate::build::Build;
 use crate::call::{Call, Caller, Reply};
 use crate::error::{Executed, Kind, RpcError};
 use crate::node::NodeId;
-use crate::route::group::Groups;
+use crate::route::groups::Groups;
 use crate::service::ServiceDescriptor;
 use crate::state::States;
 use crate::state::registry::Registered;

@@ -11,7 +11,8 @@ use rpc_core::coordinator::Coordinator;
 use rpc_core::coordinator::embedded::Embedded;
 use rpc_core::limits::MAX_GROUPS;
 use rpc_core::provider::authority::Authority;
-use rpc_core::route::group::{Group, Groups};
+use rpc_core::route::group::Group;
+use rpc_core::route::groups::Groups;
 use rpc_core::transport::http::coordinator::RemoteCoordinator;
 
 use super::problem::Problem;

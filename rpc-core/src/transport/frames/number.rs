@@ -16,7 +16,7 @@ const LONG: u64 = 1 << 56;
 pub(super) fn put(out: &mut Vec<u8>, number: u64) {
     match number {
         ..0x80 => out.push(number as u8),
-        ..LONG => {
+        0x80..LONG => {
             let length = (number.ilog2() / 7 + 1) as usize;
             let more = TOPS & ((1 << (8 * (length - 1))) - 1);
             // Eight bytes are quicker to write than some: those that are too many go again.

@@ -6,11 +6,12 @@
 mod drive;
 mod shared;
 mod streams;
+mod turn;
 mod waiting;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::drive::Driver;
 use self::shared::{Shared, Wrote};
+use self::turn::{Queued, Turn};
 pub use self::waiting::Waiting;
 use crate::call::{Call, Reply};
 use crate::error::{Executed, Kind, RpcError};
@@ -65,66 +67,6 @@ struct Sent {
     /// Its deadline is too near to wait for a look at the clock.
     is_short: bool,
     at: Instant,
-}
-
-/// One of the places for calls that the peer takes at once, or none. Dropped, it is given back.
-struct Turn<'a> {
-    shared: &'a Shared,
-    is_held: bool,
-}
-
-impl Turn<'_> {
-    /// Whoever waits for the reply gives it back.
-    fn passes_on(mut self) {
-        self.is_held = false;
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if self.is_held {
-            let next = self.shared.lock().turns.give_back();
-            next.into_iter().for_each(Waker::wake);
-        }
-    }
-}
-
-/// Waits for a turn.
-struct Queued<'a> {
-    shared: &'a Shared,
-    ticket: Option<u64>,
-}
-
-impl<'a> Queued<'a> {
-    /// A turn, once it has come; none where nobody has turns to give any more.
-    fn poll(&mut self, cx: &Context<'_>) -> Poll<Turn<'a>> {
-        let mut state = self.shared.lock();
-        let shared = self.shared;
-        if state.takes_no_calls() {
-            return Poll::Ready(Turn { shared, is_held: false });
-        }
-        let is_held = match self.ticket {
-            Some(ticket) => state.turns.has_come(ticket, cx.waker()),
-            None => state.turns.take(),
-        };
-        if is_held {
-            self.ticket = None;
-            return Poll::Ready(Turn { shared, is_held });
-        }
-        if self.ticket.is_none() {
-            self.ticket = Some(state.turns.wait(cx.waker().clone()));
-        }
-        Poll::Pending
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            let next = self.shared.lock().turns.leave(ticket);
-            next.into_iter().for_each(Waker::wake);
-        }
-    }
 }
 
 impl Connection {
@@ -177,9 +119,9 @@ impl Connection {
     /// # Cancel safety
     /// Dropping the future takes the call back, unless its method is detached.
     pub async fn call(&self, call: &Call) -> Result<Answer, NotTaken> {
-        let mut turn = Turn { shared: &self.shared, is_held: false };
+        let mut turn = Turn::none(&self.shared);
         loop {
-            let waited = match self.shared.send(call, turn.is_held, None) {
+            let waited = match self.shared.send(call, turn.is_held(), None) {
                 Begun::Sent(sent) => {
                     turn.passes_on();
                     return Ok(Waiting::new(self.line(), call, &sent).await);
@@ -197,11 +139,9 @@ impl Connection {
 
     /// Waits until fewer calls are under way than the peer takes, or the connection is over.
     async fn turn(&self, call: &Call) -> Result<Turn<'_>, RpcError> {
-        let mut queued = Queued { shared: &self.shared, ticket: None };
+        let mut queued = Queued::new(&self.shared);
         let turn = timeout_at(call.deadline.instant(), poll_fn(|cx| queued.poll(cx))).await;
-        turn.map_err(|_passed| {
-            self.shared.unsent(call, "before its turn came: as many calls as may be are under way")
-        })
+        turn.map_err(|_passed| self.shared.unsent(call, "before its turn came: as many calls as may be are under way"))
     }
 
     /// Waits until what was said before has mostly been written, or the connection is over.
@@ -316,112 +256,4 @@ impl Drop for Connection {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::limits::MAX_MESSAGE;
-    use crate::transport::frames::{Hello, PART};
-    use crate::transport::multiplex::fixtures::{NOTHING, call};
-
-    /// A connection, and its other end.
-    async fn pair() -> (Arc<Connection>, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let near = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
-        let (far, _) = listener.accept().await.expect("accepted");
-        let hello = Hello::new(MAX_MESSAGE, 1000);
-        let agreed = hello.check(&hello).expect("alike");
-        (Arc::new(Connection::begin(near, &[], "the test", agreed)), far)
-    }
-
-    fn is_crowded(connection: &Connection) -> bool {
-        connection.shared.lock().is_crowded
-    }
-
-    #[tokio::test]
-    async fn calls_wait_for_room_and_go_on_when_the_node_reads() {
-        let (connection, mut far) = pair().await;
-        let calls: Vec<_> = (0..20)
-            .map(|_| {
-                let connection = connection.clone();
-                tokio::spawn(async move { connection.call(&call(&NOTHING, MAX_MESSAGE)).await })
-            })
-            .collect();
-        while !is_crowded(&connection) {
-            tokio::task::yield_now().await;
-        }
-        let short = Call { deadline: crate::call::Deadline::after(Duration::from_millis(100)), ..call(&NOTHING, 0) };
-        let late = connection.call(&short).await.expect("the connection is open").expect_err("there is no room");
-        assert_eq!((late.kind(), late.executed()), (Kind::Deadline, Executed::No), "{late}");
-        assert!(is_crowded(&connection));
-        let waiting = connection.shared.lock().outbox.waiting();
-        assert!(waiting < shared::MOST_UNWRITTEN + 2 * MAX_MESSAGE, "{waiting} bytes wait");
-        // All of them are written once somebody reads: their arguments, and less than a part more for each.
-        let (mut read, mut chunk) = (0, vec![0; 1 << 20]);
-        while read < 20 * MAX_MESSAGE {
-            read += far.read(&mut chunk).await.expect("open");
-        }
-        assert!(!is_crowded(&connection) && read < 20 * (MAX_MESSAGE + PART));
-        assert_eq!(connection.in_flight(), 20);
-        // What is taken back makes room as well, and leaves nothing.
-        for call in calls {
-            call.abort();
-            let _aborted = call.await;
-        }
-        assert_eq!(connection.in_flight(), 0);
-    }
-
-    #[tokio::test]
-    async fn who_waits_for_room_or_a_turn_is_told_when_the_connection_ends() {
-        let (connection, far) = pair().await;
-        let calls: Vec<_> = (0..1010)
-            .map(|n| {
-                let connection = connection.clone();
-                let bytes = if n < 10 { MAX_MESSAGE } else { 0 };
-                tokio::spawn(async move { connection.call(&call(&NOTHING, bytes)).await })
-            })
-            .collect();
-        while !is_crowded(&connection) {
-            tokio::task::yield_now().await;
-        }
-        drop(far);
-        let (mut not_taken, mut unsent, mut lost) = (0, 0, 0);
-        for call in calls {
-            match call.await.expect("no panic") {
-                Err(NotTaken(_)) => not_taken += 1,
-                Ok(Err(error)) if error.executed() == Executed::No => unsent += 1,
-                Ok(Err(error)) if error.kind() == Kind::ConnectionLost => lost += 1,
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(not_taken >= 10 && unsent >= 1, "{not_taken} not taken, {unsent} unsent, {lost} lost");
-        assert_eq!(connection.in_flight(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_runtime_that_ends_ends_its_connections() {
-        let (listener, runtime) = (
-            TcpListener::bind("127.0.0.1:0").await.expect("a port"),
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"),
-        );
-        let address = listener.local_addr().expect("bound");
-        let connection = runtime
-            .spawn(async move {
-                let near = TcpStream::connect(address).await.expect("connected");
-                let hello = Hello::new(MAX_MESSAGE, 10);
-                Arc::new(Connection::begin(near, &[], "the test", hello.check(&hello).expect("alike")))
-            })
-            .await
-            .expect("no panic");
-        let of_it = connection.clone();
-        let caller = tokio::spawn(async move { of_it.call(&call(&NOTHING, 0)).await });
-        while connection.in_flight() == 0 {
-            tokio::task::yield_now().await;
-        }
-        runtime.shutdown_background();
-        let error = caller.await.expect("no panic").expect("it was taken").expect_err("nobody answers");
-        assert_eq!(error.kind(), Kind::ConnectionLost, "{error}");
-        assert!(!connection.is_open());
-    }
-}
+mod tests;

@@ -27,7 +27,11 @@ struct Place<T> {
 #[derive(Debug)]
 enum State<T> {
     Free,
-    Waiting { waker: Option<Waker>, reaches: u64, is_old: bool },
+    Waiting {
+        waker: Option<Waker>,
+        reaches: u64,
+        is_old: bool,
+    },
     /// By this read, if somebody was woken for it.
     Answered(T, Option<u32>),
 }
