@@ -69,6 +69,11 @@ impl WhereverBuilder {
         Ok(Self { seeds, ..Self::new(Arc::new(Groups::new(MAX_GROUPS, Group::new)), OnceLock::new()) })
     }
 
+    #[cfg(test)]
+    pub(super) fn of_groups(groups: Groups) -> Self {
+        Self::new(Arc::new(groups), OnceLock::new())
+    }
+
     fn new(groups: Arc<Groups>, cluster: OnceLock<String>) -> Self {
         Self {
             here: None,
@@ -157,7 +162,7 @@ impl WhereverBuilder {
             )?),
             None => Arc::new(HttpTransport::new(&self.http, self.cluster.clone())?),
         };
-        let session = Session::of((self.random)());
+        let session = Session::of((self.random)(), (self.random)());
         let noise = AtomicU64::new((self.random)());
         let shared = Arc::new(Shared {
             here: self.here,

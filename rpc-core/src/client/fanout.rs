@@ -89,7 +89,7 @@ async fn ask(caller: &dyn Caller, shared: &Arc<Shared>, call: &Call, partial: Pa
     }
     let one = |node: NodeId| {
         let mut call = call.clone();
-        call.id = shared.session.next();
+        call.id = shared.session.plain();
         call.target = Target::Node(node.clone(), None);
         async move { (node, caller.call(call).await) }
     };

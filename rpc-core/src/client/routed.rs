@@ -51,10 +51,12 @@ impl<'a> Routed<'a> {
         let (way, epoch) = shared.lanes.find(shared, call.method.group, slot)?;
         call.epoch = epoch;
         let begun = way.peer.begin(call, waker)?;
-        shared.counts.remote.add();
-        way.peer.budget.earn();
-        if call.method.is_recorded() {
-            acknowledge::note(shared, &way.peer, call.id);
+        if begun.is_ok() {
+            shared.counts.remote.add();
+            way.peer.budget.earn();
+            if call.method.is_recorded() {
+                acknowledge::note(shared, &way.peer, call.id);
+            }
         }
         Some((way, begun))
     }

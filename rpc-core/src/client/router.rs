@@ -129,7 +129,7 @@ impl Router {
                     match error.executed() {
                         Executed::No => {}
                         // The first try may still be running under its id, which names one call.
-                        _ if call.method.repeatable() => call.id = self.0.session.next(),
+                        _ if call.method.repeatable() => call.id = self.0.session.plain(),
                         // Under its id the owner knows it.
                         _ => drop(call.first_epoch.get_or_insert(call.epoch)),
                     }

@@ -135,12 +135,14 @@ pub struct Peers {
     transport: Arc<dyn Transport>,
     // Held for a look-up or an insert; never across an await. Ordered: comparing a few names costs less than hashing one.
     by_id: RwLock<BTreeMap<NodeId, Arc<Peer>>>,
+    // How often one of them was made anew.
+    edition: AtomicU64,
 }
 
 impl Peers {
     /// Peers reached by `transport`.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, by_id: RwLock::default() }
+        Self { transport, by_id: RwLock::default(), edition: AtomicU64::new(0) }
     }
 
     /// The way to reach them.
@@ -152,6 +154,12 @@ impl Peers {
     pub fn owed(&self) -> Vec<Arc<Peer>> {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         by_id.values().filter(|peer| peer.owed.is_owed()).cloned().collect()
+    }
+
+    /// Which edition of them this is. Whoever keeps a peer asks first, and keeps it as long as this stays the same.
+    #[inline]
+    pub fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
     }
 
     /// The peer `node`; made anew when its address has changed.
@@ -166,7 +174,9 @@ impl Peers {
         }
         let (budget, owed) = (Budget::new(), Owed::default());
         let peer = Arc::new(Peer { node: node.clone(), budget, owed, reach: self.transport.reach(node) });
-        by_id.insert(node.id.clone(), peer.clone());
+        if by_id.insert(node.id.clone(), peer.clone()).is_some() {
+            self.edition.fetch_add(1, Ordering::Release);
+        }
         peer
     }
 }

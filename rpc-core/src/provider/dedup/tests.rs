@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::call::id::Session;
 use crate::state::{Content, SlotState, StateError};
 
 const CALM: Duration = Duration::ZERO;
@@ -408,4 +409,19 @@ fn hand_on(from: &Dedup, to: &Dedup, max_bytes: usize, epoch: u64) {
     from.end_copy(slot(1));
     to.open(slot(1), epoch, Content::Staged).unwrap();
     from.forget(slot(1));
+}
+
+#[test]
+fn calls_that_leave_no_record_at_their_caller_are_no_old_duplicates_where_they_are_recorded() {
+    // Of a build in which the method was idempotent, at a node of one in which it is not any more.
+    let dedup = Dedup::new(CALM);
+    let session = Session::new();
+    let _recording = executes(begin(&dedup, slot(1), session.plain(), None));
+    for _ in 0..2 {
+        let recorded = session.open();
+        let _recording = executes(begin(&dedup, slot(1), recorded.id(), None));
+    }
+    for _ in 0..100 {
+        let _recording = executes(begin(&dedup, slot(1), session.plain(), None));
+    }
 }

@@ -109,13 +109,18 @@ impl FramesPeer {
             Link::Up(connection, ..) if !known.is_some_and(|known| connection.is_by(&known)) => connection.line(),
             _ => return None,
         };
-        let begun = Self::begin_on(&line, call, waker);
+        let begun = Self::begin_on(&line, call, waker)?;
         self.lines.with(|known| *known = Some(line));
-        begun
+        Some(begun)
     }
 
     fn begin_on(line: &Arc<Line>, call: &Call, waker: &Waker) -> Option<Result<Waiting, RpcError>> {
         if call.params.is_compact() && !line.is_same_build() { None } else { line.begin(call, waker) }
+    }
+
+    /// What leads to a former connection would keep its socket open.
+    fn forget_lines(&self) {
+        self.lines.each(|line| *line = None);
     }
 
     pub(super) fn new(
@@ -154,6 +159,7 @@ impl FramesPeer {
                         let error = self.unsteady(failures);
                         let last = Some((Instant::now() + self.pause(failures), error.clone()));
                         *link = Link::Down { failures, last };
+                        self.forget_lines();
                         return Err(error);
                     }
                     self.begin_to_dial(&mut link, failures)
@@ -193,8 +199,7 @@ impl FramesPeer {
         });
         let dialing = dialing.boxed().shared();
         *link = Link::Dialing(dialing.clone(), failures);
-        // What leads to the former connection would keep its socket open.
-        self.lines.each(|line| *line = None);
+        self.forget_lines();
         (dialing, failures)
     }
 

@@ -31,11 +31,11 @@ const TICK: Duration = Duration::from_millis(10);
 /// So many looks that find nothing end the looking, until the next call.
 const IDLE_TICKS: u32 = 100;
 
-/// What callers say is written at most so long after it was, while others are expected who will say something too: about as long as a hundred of them
-/// take.
-const GATHER: Duration = Duration::from_micros(100);
+/// For so long after a read those whom it woke are expected, and what callers say waits for them: about as long as some hundreds of them take.
+const GATHER: Duration = Duration::from_micros(250);
 
-/// Those others may not come, as their threads are busy, or nobody polls them. Then it is written after so long, which is as soon as a timer can be had.
+/// They may not come, as their threads are busy, or nobody polls them. Then it is written with the next call, or after so long, which is as soon as a timer
+/// can be had.
 const EXPECTED: Duration = Duration::from_millis(1);
 
 /// For so long nobody is expected any more, after somebody did not come.
@@ -73,6 +73,10 @@ pub(super) struct Driver {
     expected: Pin<Box<Sleep>>,
     /// Until then, nobody is.
     disappointed_until: Instant,
+    /// Until then, those whom the last read has woken are.
+    gathers_until: Instant,
+    /// Something was read since the last look around.
+    has_read: bool,
     keep_alive: Pin<Box<Sleep>>,
     /// Something came since the last question whether the peer is there.
     has_heard: bool,
@@ -90,6 +94,8 @@ impl Driver {
             idle_ticks: 0,
             expected: Box::pin(sleep(EXPECTED)),
             disappointed_until: Instant::now(),
+            gathers_until: Instant::now(),
+            has_read: false,
             keep_alive: Box::pin(sleep(KEEP_ALIVE)),
             has_heard: false,
             has_asked: false,
@@ -153,8 +159,11 @@ impl Driver {
             self.tick.as_mut().reset(Instant::now() + TICK);
         }
         let now = Instant::now();
-        let gathers = !is_blocked && now >= self.disappointed_until;
-        let is_gathering = state.gather(gathers.then(|| now + GATHER));
+        if std::mem::take(&mut self.has_read) {
+            self.gathers_until = now + GATHER;
+        }
+        let gathers = !is_blocked && now >= self.disappointed_until && now < self.gathers_until;
+        let is_gathering = state.gather(gathers.then_some(self.gathers_until));
         if is_gathering && self.expected.deadline() <= now {
             self.expected.as_mut().reset(now + EXPECTED);
         }
@@ -184,7 +193,7 @@ impl Driver {
         if shared.lock().is_writing {
             // Somebody else is at it.
             yield_now().await;
-            shared.write();
+            while shared.write() == Wrote::Some {}
         }
         shared.end(why);
         let mut left = FAREWELL_BYTES;
@@ -209,6 +218,7 @@ impl Driver {
         if whole == 0 {
             return Ok(None);
         }
+        self.has_read = true;
         let frames = self.inbox.split_to(whole).freeze();
         let mut wakers = Vec::new();
         let outcome = self.take_frames(&frames, &mut wakers);
@@ -269,8 +279,11 @@ impl Driver {
                 Frame::Pong(_) => continue,
                 Frame::GoAway(json) => {
                     let reason = GoAway::parse(json)?.reason;
-                    state.leaving.get_or_insert_with(|| format!("the node leaves: {reason}"));
-                    wakers.extend(state.turns.everybody());
+                    // Once, however often it is said.
+                    if state.leaving.is_none() {
+                        state.leaving = Some(format!("the node leaves: {reason}"));
+                        wakers.extend(state.turns.everybody());
+                    }
                     continue;
                 }
                 Frame::Bye { code: ByeCode::Done, .. } => return Ok(Some("the node has closed it".to_owned())),
@@ -343,12 +356,9 @@ async fn wanted(shared: &Shared, is_ticking: bool, is_blocked: bool) {
             return Poll::Ready(());
         }
         let must_write = state.is_waiting_for_writing();
-        let is_gathering = state.is_gathering();
+        let is_gathering = state.is_gathering() && (!must_write || state.holds(Instant::now()));
         if must_write && !is_blocked && !is_gathering {
             return Poll::Ready(());
-        }
-        if must_write && is_gathering {
-            state.holds(Instant::now());
         }
         state.sleeps();
         drop(state);

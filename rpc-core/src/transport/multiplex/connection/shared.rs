@@ -297,7 +297,10 @@ impl State {
 
     /// Whether others are expected with whom to write what there is.
     pub(super) fn is_gathering(&self) -> bool {
-        self.gathers_until.is_some() && self.waiters.fresh() >= CROWD && self.outbox.waiting() < GATHERED
+        self.gathers_until.is_some()
+            && self.waiters.fresh() >= CROWD
+            && self.batch.is_empty()
+            && self.outbox.waiting() < GATHERED
     }
 
     /// From now on calls wait for those who are expected, at most until then; or do not. Whether anybody is expected, for whom somebody may wait.
