@@ -12,7 +12,7 @@ use crate::stripes::Striped;
 /// The name of one call, the same through every retry and hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallId {
-    /// Random per client runtime, which has one for calls that leave records and one for others; knowing it is what entitles to cancel the call.
+    /// Random per client runtime, which has one for calls that leave records and some for others; knowing it is what entitles to cancel the call.
     pub session: u64,
     /// Its number in the session, from 1, which no other call has.
     pub sequence: u64,
@@ -66,9 +66,6 @@ impl FromStr for CallId {
     }
 }
 
-/// So many numbers are taken at once for calls of some threads that leave no record: one look at what all threads share for so many calls.
-const BLOCK: u64 = 64;
-
 /// The numbering of one client runtime's calls, and which of them are answered.
 #[derive(Debug)]
 pub struct Session {
@@ -78,20 +75,13 @@ pub struct Session {
     plain: Plain,
 }
 
-/// The numbering of calls that leave no record. It is that of a session of its own, which never says what is answered: a node of another build may
-/// record them all the same, and would take those that come out of their order for old duplicates.
+/// The numbering of calls that leave no record, which are never asked for again: those of some threads each are a session of their own, in which each
+/// call says that all before it are answered. A node of another build may record them all the same: it drops each record with the next call.
 #[derive(Debug)]
 struct Plain {
-    id: u64,
-    next: AtomicU64,
-    blocks: Striped<Block>,
-}
-
-/// Numbers that some threads have taken.
-#[derive(Debug, Default)]
-struct Block {
-    next: u64,
-    end: u64,
+    seed: u64,
+    begun: AtomicU64,
+    next: Striped<Option<CallId>>,
 }
 
 #[derive(Debug)]
@@ -126,10 +116,10 @@ impl Session {
         Self::of(random(), random())
     }
 
-    /// A session of this number, and of `plain` for calls that leave no record, which nobody else has or can guess.
+    /// A session of this number, which nobody else has or can guess; as little can they guess `plain`, from which those are made of calls that leave no record.
     pub fn of(id: u64, plain: u64) -> Self {
         let numbers = Numbers { next: 1, open: BTreeSet::new() };
-        let plain = Plain { id: plain, next: AtomicU64::new(1), blocks: Striped::default() };
+        let plain = Plain { seed: plain, begun: AtomicU64::new(0), next: Striped::default() };
         Self { id, numbers: Arc::new(Mutex::new(numbers)), plain }
     }
 
@@ -140,14 +130,10 @@ impl Session {
 
     /// The id of the next call that leaves no record: nobody is told when it is answered.
     pub fn plain(&self) -> CallId {
-        let Plain { id, next, blocks } = &self.plain;
-        blocks.with(|block| {
-            if block.next == block.end {
-                let first = next.fetch_add(BLOCK, Ordering::Relaxed);
-                *block = Block { next: first, end: first + BLOCK };
-            }
-            block.next += 1;
-            CallId { session: *id, sequence: block.next - 1, acked: 0 }
+        self.plain.next.with(|next| {
+            let id = *next.get_or_insert_with(|| self.plain.begin());
+            *next = Some(CallId { sequence: id.sequence + 1, acked: id.sequence, ..id });
+            id
         })
     }
 
@@ -171,6 +157,18 @@ impl Session {
         }
         let numbered = self.open();
         (numbered.id, Some(numbered))
+    }
+}
+
+impl Plain {
+    /// The first id of a further session.
+    fn begin(&self) -> CallId {
+        // Weyl sequence through a mixing step (splitmix64): no two are the same.
+        let seed =
+            self.begun.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.seed);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        CallId { session: mixed ^ (mixed >> 31), sequence: 1, acked: 0 }
     }
 }
 
@@ -241,12 +239,16 @@ mod tests {
     #[test]
     fn calls_without_a_record_have_ids_of_their_own() {
         let session = Session::new();
-        let _open = session.open();
-        let mut seen = BTreeSet::new();
-        for _ in 0..3 * BLOCK {
-            let id = session.plain();
-            assert!(id.session != session.next().session && id.acked == 0, "{id}");
-            assert!(seen.insert(id.sequence));
+        let open = session.open();
+        let of_thread = || (0..100).map(|_| session.plain()).collect::<Vec<_>>();
+        let ids = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(of_thread)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
+        });
+        let known: BTreeSet<_> = ids.iter().map(|id| (id.session, id.sequence)).collect();
+        assert_eq!(known.len(), ids.len());
+        for id in ids {
+            assert!(id.session != open.id().session && id.acked + 1 == id.sequence, "{id}");
             assert_eq!(id.to_string().parse(), Ok(id));
         }
     }

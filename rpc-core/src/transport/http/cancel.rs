@@ -56,9 +56,16 @@ impl Cancels {
             queue.is_served = false;
             return None;
         };
-        // A message proves itself by one session.
-        let same = queue.ids.iter().take(limits::MAX_BATCH).take_while(|id| id.session == first.session).count();
-        Some(queue.ids.drain(..same).collect())
+        // A message proves itself by one session; a program has several.
+        let mut same = Vec::new();
+        queue.ids.retain(|id| {
+            let goes = id.session == first.session && same.len() < limits::MAX_BATCH;
+            if goes {
+                same.push(*id);
+            }
+            !goes
+        });
+        Some(same)
     }
 
     async fn send(&self, url: &Url, ids: &[CallId]) {

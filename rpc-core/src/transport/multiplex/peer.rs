@@ -110,7 +110,11 @@ impl FramesPeer {
             _ => return None,
         };
         let begun = Self::begin_on(&line, call, waker)?;
-        self.lines.with(|known| *known = Some(line));
+        // Unless it was forgotten meanwhile.
+        let link = self.lock();
+        if matches!(&*link, Link::Up(connection, ..) if connection.is_by(&line)) {
+            self.lines.with(|known| *known = Some(line));
+        }
         Some(begun)
     }
 
