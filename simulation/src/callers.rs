@@ -26,6 +26,8 @@ pub(crate) const TAGS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 pub(crate) struct Callers {
     pub(crate) is_over: Arc<AtomicBool>,
     pub(crate) last: Arc<Mutex<BTreeMap<String, Listed>>>,
+    /// Calls under way: what they do is to be seen in the last lists.
+    pub(crate) under_way: Arc<AtomicU64>,
     items: Arc<AtomicU64>,
     history: History,
 }
@@ -45,7 +47,13 @@ pub(crate) fn outside(seeds: &[String], bug: Option<Bug>) -> Result<LedgerClient
 
 impl Callers {
     pub(crate) fn new(history: History) -> Self {
-        Self { is_over: Arc::default(), last: Arc::default(), items: Arc::default(), history }
+        Self {
+            is_over: Arc::default(),
+            last: Arc::default(),
+            under_way: Arc::default(),
+            items: Arc::default(),
+            history,
+        }
     }
 
     /// Calls until the load is over.
@@ -55,6 +63,8 @@ impl Callers {
             sleep(chance::millis(2..80)).await;
             let key = chance::one_of(&keys).clone();
             let began = now();
+            // Not of a caller whose node has crashed: it is dropped with the call.
+            let _under_way = UnderWay::begin(&self.under_way);
             let answer = if chance::in_thousand(750) {
                 let item = self.items.fetch_add(1, Ordering::Relaxed) + 1;
                 match client.append(key.clone(), item).await {
@@ -85,5 +95,21 @@ impl Callers {
                 sleep(Duration::from_millis(200)).await;
             }
         }
+    }
+}
+
+/// Counts as a call for as long as it lives.
+struct UnderWay(Arc<AtomicU64>);
+
+impl UnderWay {
+    fn begin(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

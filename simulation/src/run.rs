@@ -226,6 +226,11 @@ impl Scene {
         self.until(sim, &faults, healed + SERVED, "every slot is served", |scene, _| scene.unserved())?;
         self.callers.is_over.store(true, Ordering::Relaxed);
         self.until(sim, &faults, healed + QUIET, "the cluster is quiet", Self::unrest)?;
+        let limit = sim.elapsed() + READING;
+        self.until(sim, &faults, limit, "no call is under way", |scene, _| {
+            let left = scene.callers.under_way.load(Ordering::Relaxed);
+            (left > 0).then(|| format!("{left} are"))
+        })?;
         let (callers, bug) = (self.callers.clone(), self.bug);
         let seeds: Vec<String> = self.seats.iter().map(|seat| seat.address()).collect();
         sim.client("reader", async move {
