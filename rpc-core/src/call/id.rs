@@ -16,7 +16,7 @@ pub struct CallId {
     pub session: u64,
     /// Its number in the session, from 1, which no other call has.
     pub sequence: u64,
-    /// The session has the answer of every call up to this sequence.
+    /// The session has the answer of every call up to this sequence, or will not ask for it again.
     pub acked: u64,
 }
 
@@ -107,6 +107,15 @@ pub fn random() -> u64 {
     getrandom::u64().expect("the operating system gives random bytes")
 }
 
+/// The number `at` of the sequence that `seed` begins, of which no two are the same: a Weyl sequence through a mixing step (splitmix64). Whoever knows
+/// neither the seed nor one of its numbers cannot guess them; whoever knows one can work out the others.
+pub(crate) fn mixed(seed: u64, at: u64) -> u64 {
+    let word = seed.wrapping_add(at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mixed = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 impl Session {
     /// A session with random numbers from the operating system.
     ///
@@ -163,12 +172,8 @@ impl Session {
 impl Plain {
     /// The first id of a further session.
     fn begin(&self) -> CallId {
-        // Weyl sequence through a mixing step (splitmix64): no two are the same.
-        let seed =
-            self.begun.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.seed);
-        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        CallId { session: mixed ^ (mixed >> 31), sequence: 1, acked: 0 }
+        let session = mixed(self.seed, self.begun.fetch_add(1, Ordering::Relaxed));
+        CallId { session, sequence: 1, acked: 0 }
     }
 }
 

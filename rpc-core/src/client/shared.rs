@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::acknowledge;
 use super::counts::Counts;
 use super::lanes::Lanes;
-use crate::call::id::Session;
+use crate::call::id::{Session, mixed};
 use crate::provider::here::{Here, Settings};
 use crate::route::balance::Balance;
 use crate::route::groups::Groups;
@@ -46,10 +46,7 @@ impl Shared {
 
     /// A random fraction from 0 to 1, good enough to part callers who failed together.
     pub(crate) fn jitter(&self) -> f64 {
-        // Weyl sequence through a mixing step (splitmix64); seeded by the session's random number.
-        let seed = self.noise.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mixed = mixed(0, self.noise.fetch_add(1, Ordering::Relaxed));
         (mixed >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

@@ -48,10 +48,8 @@ impl<'a, T> Guarded<'a, T> {
         self.guard.cancelled = cancel.map(|cancel| Box::pin(cancel.clone().notified_owned()));
         self
     }
-}
 
-impl<T> Guarded<'_, T> {
-    /// Notes whether the call has so much time that it need not be asked for if it is done at its first poll.
+    /// Notes whether the call has so much time that nobody need look at the clock if it is done at its first poll.
     pub(crate) fn with_time(mut self, has_time: bool) -> Self {
         self.guard.has_time = has_time;
         self

@@ -155,6 +155,9 @@ impl Incoming {
     /// # Errors
     /// Not executed, all of them: the node is leaving or without authority, the deadline has passed, the key's slot is not the
     /// one the caller computed, belongs to another node ([`Kind::Moved`]) or has an epoch this node has not heard of yet.
+    ///
+    /// Of calls that came together and have a second left and more, the clock was read once for some: one that begins after others of them have computed
+    /// for longer than that may begin late.
     pub async fn enter(&self, key: Key) -> Result<Entry<'_>, RpcError> {
         let slot = key.slot().map_err(|error| error.at_node(&self.here.id))?;
         if let Err(refused) = self.here.admits() {
